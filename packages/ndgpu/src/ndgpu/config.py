@@ -1,0 +1,167 @@
+"""Every ``NDGPU_*`` environment variable, in one table.
+
+A variable is read and checked each time it is asked for, so a test may set it
+with ``monkeypatch``; whoever needs it on a hot path keeps the answer.  A value
+that cannot be understood raises `ValueError` naming the variable.
+
+Examples
+--------
+>>> from ndgpu import config
+>>> config.value("NDGPU_HOST_DEVICES") >= 1
+True
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["TABLE", "Variable", "value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: how its text is understood, and what it does."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Callable[[], Any]
+    doc: str
+
+
+def _choice(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"expected one of {', '.join(names)}")
+        return text
+
+    return parse
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("expected a positive integer")
+    return number
+
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def _bytes(text: str) -> int:
+    digits = text.strip().lower().removesuffix("b").removesuffix("i")
+    unit = digits[-1:] if digits[-1:] in ("k", "m", "g", "t") else ""
+    number = float(digits.removesuffix(unit)) * _UNITS[unit]
+    if number < 0:
+        raise ValueError("expected a number of bytes such as 512M or 2GiB")
+    return int(number)
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("", "0", "false", "no", "off"):
+        return False
+    raise ValueError("expected 1 or 0")
+
+
+def _default_cache_dir() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "ndgpu"
+
+
+def _default_host_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _default_host_threads() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+TABLE: dict[str, Variable] = {
+    row.name: row
+    for row in (
+        Variable(
+            "NDGPU_DEVICE",
+            _choice("auto", "cuda", "host"),
+            lambda: "auto",
+            "Which driver runs kernels: `cuda`, `host` (the software GPU), or `auto`: "
+            "CUDA where a driver with a device is found, else the host device.",
+        ),
+        Variable(
+            "NDGPU_HOST_DEVICES", _positive, lambda: 1, "How many host devices the machine shows."
+        ),
+        Variable(
+            "NDGPU_HOST_THREADS",
+            _positive,
+            _default_host_threads,
+            "Threads over which the host device spreads the blocks of a large launch.",
+        ),
+        Variable(
+            "NDGPU_HOST_MEMORY",
+            _bytes,
+            _default_host_memory,
+            "Memory of one host device, in bytes (`4GiB`); half of the machine's by default.",
+        ),
+        Variable(
+            "NDGPU_MEMORY_LIMIT",
+            _bytes,
+            lambda: 0,
+            "Most bytes that a device's memory pool may hold; 0 for no limit.",
+        ),
+        Variable(
+            "NDGPU_CACHE_DIR",
+            Path,
+            _default_cache_dir,
+            "Folder of compiled kernels, kept between runs.",
+        ),
+        Variable(
+            "NDGPU_CACHE_LIMIT",
+            _bytes,
+            lambda: 1 << 30,
+            "Size of that folder in bytes past which the entries used longest ago are removed.",
+        ),
+        Variable(
+            "NDGPU_DEBUG",
+            _flag,
+            lambda: False,
+            "Print each kernel's generated source, its PTX and its launch geometry.",
+        ),
+        Variable(
+            "NDGPU_RECORD_SOURCES",
+            Path,
+            lambda: None,
+            "Folder where each source given to NVRTC is kept with its options, so that a "
+            "test can compile all of them for other architectures.",
+        ),
+    )
+}
+
+
+def value(name: str) -> Any:
+    """Return the variable's value: from the environment, else its default.
+
+    Parameters
+    ----------
+    name : str
+        A name in `TABLE`.
+
+    Raises
+    ------
+    KeyError
+        If the table has no such variable.
+    ValueError
+        If the environment holds a value that cannot be understood.
+    """
+    row = TABLE[name]
+    text = os.environ.get(name)
+    if text is None or text == "":
+        return row.default()
+    try:
+        return row.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{name}={text!r}: {error}") from None
