@@ -1,0 +1,96 @@
+# The commands of the project.  Each makes the virtual environment first where it must.
+#
+#   make train      train a network on real images; leaves result/
+#   make test       the tests
+#   make lint       style, types and layering
+#   make bench      the benchmark suite
+#   make gpu-check  tests and benchmarks on a real GPU; writes benchmarks/results/
+#
+# `make TARGET PYTHON=python3` uses that interpreter as it stands and installs nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+SOURCES := packages/ndgpu/src:packages/nnrun/src
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# With a GPU in the machine the vendor's libraries are wanted too; without one NVRTC is enough.
+CUDA ?= 12
+EXTRA ?= $(if $(shell nvidia-smi -L 2>/dev/null),cuda,nvrtc)$(CUDA)
+TRAIN_ARGS ?=
+BENCH_ARGS ?=
+TEST_ARGS ?=
+
+ifdef PYTHON
+  RUN := PYTHONPATH=$(SOURCES)$(if $(PYTHONPATH),:$(PYTHONPATH)) $(PYTHON)
+  READY :=
+else
+  RUN := .venv/bin/python
+  READY := .venv/.ready-$(EXTRA)
+endif
+SYSTEM_PYTHON ?= python3
+MANIFESTS := packages/ndgpu/pyproject.toml packages/nnrun/pyproject.toml requirements-dev.txt \
+	constraints/common.txt constraints/cuda12.txt constraints/cuda13.txt
+
+.PHONY: help setup train test lint format bench gpu-check check-sources check-cuda13 clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(READY)
+
+# $(1): folder, $(2): extra of ndgpu, $(3): CUDA's major version
+define make_venv
+$(SYSTEM_PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed; {sys.executable} is {v.major}.{v.minor} (set SYSTEM_PYTHON=)")'
+test -x $(1)/bin/python || $(SYSTEM_PYTHON) -m venv $(1)
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/cuda$(3).txt \
+	-r requirements-dev.txt -e 'packages/ndgpu[$(2)]' -e 'packages/nnrun[plot]'
+endef
+
+.venv/.ready-$(EXTRA): $(MANIFESTS)
+	@echo "setting up .venv ($(EXTRA))"
+	@$(call make_venv,.venv,$(EXTRA),$(patsubst cuda%,%,$(patsubst nvrtc%,%,$(EXTRA))))
+	@touch $@
+
+# A second environment, to test against the other supported CUDA.
+.venv-cuda13/.ready: $(MANIFESTS)
+	@echo "setting up .venv-cuda13"
+	@$(call make_venv,.venv-cuda13,nvrtc13,13)
+	@touch $@
+
+train: $(READY)
+	$(RUN) -m nnrun train $(TRAIN_ARGS)
+
+test: $(READY)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy packages/ndgpu/src/ndgpu packages/nnrun/src/nnrun
+	$(if $(READY),.venv/bin/)lint-imports
+
+format: $(READY)
+	$(RUN) -m ruff check --fix-only .
+	$(RUN) -m ruff format .
+
+bench: $(READY)
+	$(RUN) -m benchmarks $(BENCH_ARGS)
+
+gpu-check: $(READY)
+	$(RUN) -m benchmarks.gpu_check
+
+# Compile every source that the tests gave to NVRTC for other architectures, with both CUDAs.
+check-sources: $(READY) .venv-cuda13/.ready
+	$(RUN) -m tests.contract.compile_recorded .recorded-sources
+	.venv-cuda13/bin/python -m tests.contract.compile_recorded .recorded-sources
+
+# The driver, the compiler and the kernels on CUDA 13's bindings and NVRTC.
+check-cuda13: .venv-cuda13/.ready
+	.venv-cuda13/bin/python -m pytest -n $(WORKERS) tests/ndgpu/driver tests/ndgpu/compile \
+		tests/ndgpu/kernels tests/ndgpu/runtime
+
+clean:
+	rm -rf .venv .venv-cuda13 .recorded-sources result .pytest_cache .mypy_cache .ruff_cache \
+		.hypothesis .import_linter_cache packages/*/src/*.egg-info
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
