@@ -55,7 +55,7 @@ def _bytes(text: str) -> int:
     digits = text.strip().lower().removesuffix("b").removesuffix("i")
     unit = digits[-1:] if digits[-1:] in ("k", "m", "g", "t") else ""
     number = float(digits.removesuffix(unit)) * _UNITS[unit]
-    if number < 0:
+    if not 0 <= number < 1 << 63:  # refuses infinities and NaN too
         raise ValueError("expected a number of bytes such as 512M or 2GiB")
     return int(number)
 

@@ -1,0 +1,260 @@
+"""Bytes kept on disk by key, shared by every process of a user: compiled kernels.
+
+What it guarantees:
+
+* `DiskCache.get` returns exactly the bytes that some `DiskCache.put` of the same
+  key was given, or None.  An entry that is truncated, altered, of another
+  format, or stored under another key's name counts as absent.
+* An entry appears whole or not at all: it is written beside its place and
+  renamed.  Threads, processes, ``kill -9`` and full disks cannot show half of
+  one.
+* Neither method raises because of the state of the disk.  A folder that cannot
+  be written means that nothing is kept; the first failure of each cache is
+  logged (logger ``ndgpu.diskcache``).
+* Past its limit the cache removes the entries used longest ago.  Several
+  processes may overshoot by what each wrote since it last looked.  Files that
+  are not the cache's own are never removed.
+
+The checksum finds damage, not malice: the folder holds machine code, so it is
+made readable and writable by its owner alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import logging
+import os
+import re
+import secrets
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ndgpu import config
+
+__all__ = ["DiskCache", "Entry", "default"]
+
+_MAGIC = b"NDGPUdc1"  # the last character is the version of this format
+_HEAD = struct.Struct("<8s32sQ")  # magic, checksum of key and data, length of data
+_KEY = re.compile(r"[0-9a-f]{4,128}")
+_SUFFIX = ".entry"
+_TEMPORARY = ".tmp"
+_ABANDONED_S = 3600.0  # a temporary file this old belongs to a process that died
+_PUTS_PER_SCAN = 64  # other processes write too: look at the folder again this often
+_KEPT = 0.9  # share of the limit that an eviction leaves, so that it is rare
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored entry as the folder shows it, its bytes not checked."""
+
+    key: str
+    path: Path
+    nbytes: int
+    last_use: float
+
+
+def _checksum(key: str, data: bytes) -> bytes:
+    digest = hashlib.blake2b(key.encode(), digest_size=32)
+    digest.update(b"\0")
+    digest.update(data)
+    return digest.digest()
+
+
+class DiskCache:
+    """A folder of entries, each some bytes under a hexadecimal key.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder; made at the first `put`.
+    limit : int
+        Size in bytes past which the entries used longest ago are removed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache = DiskCache(pathlib.Path(folder), limit=1 << 20)
+    ...     cache.put("00c0ffee", b"machine code")
+    ...     cache.get("00c0ffee"), cache.get("deadbeef")
+    (b'machine code', None)
+    """
+
+    def __init__(self, root: Path, limit: int) -> None:
+        self.root = Path(root)
+        self.limit = int(limit)
+        # No lock guards these: a lost update costs one scan more or less, while a
+        # lock held during a fork would hang the child.
+        self._estimate = 0
+        self._puts_until_scan = 0
+        self._noted = False
+
+    def __repr__(self) -> str:
+        return f"DiskCache({str(self.root)!r}, limit={self.limit})"
+
+    def get(self, key: str) -> bytes | None:
+        """Return the bytes stored under `key`, or None; marks the entry as used.
+
+        Parameters
+        ----------
+        key : str
+            Lower-case hexadecimal digits, 4 to 128 of them.
+
+        Raises
+        ------
+        ValueError
+            If `key` is anything else.
+        """
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        if len(content) < _HEAD.size:
+            return None
+        magic, checksum, length = _HEAD.unpack_from(content)
+        data = content[_HEAD.size :]
+        if magic != _MAGIC or length != len(data) or checksum != _checksum(key, data):
+            return None
+        now = time.time_ns()
+        # A read-only cache still serves; its entries merely do not get younger.
+        with contextlib.suppress(OSError):
+            os.utime(path, ns=(now, now))
+        return data
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store `data` under `key`, in place of what was there.
+
+        Parameters
+        ----------
+        key : str
+            Lower-case hexadecimal digits, 4 to 128 of them.
+        data : bytes
+            What `get` shall return.  More than the whole limit is not stored.
+
+        Raises
+        ------
+        ValueError
+            If `key` is not such a key.
+        """
+        path = self._path(key)
+        nbytes = _HEAD.size + len(data)
+        if nbytes > self.limit:
+            return
+        try:
+            self._write(path, _HEAD.pack(_MAGIC, _checksum(key, data), len(data)), data)
+        except OSError as error:
+            if not self._noted:
+                self._noted = True
+                _log.warning(
+                    "%s cannot be written (%s): compiled kernels are not kept", self.root, error
+                )
+            return
+        self._estimate += nbytes
+        self._puts_until_scan -= 1
+        if self._puts_until_scan < 0 or self._estimate > self.limit:
+            self._scan()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield each entry of the folder, in no particular order."""
+        for path, status in self._files():
+            if path.name.endswith(_SUFFIX):
+                key = path.parent.name + path.name.removesuffix(_SUFFIX)
+                if _KEY.fullmatch(key):
+                    yield Entry(key, path, status.st_size, status.st_mtime_ns / 1e9)
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        for entry in self.entries():
+            _remove(entry.path)
+        self._estimate = 0
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ValueError(
+                f"DiskCache: a key is 4 to 128 lower-case hexadecimal digits, got {key!r}"
+            )
+        return self.root / key[:2] / (key[2:] + _SUFFIX)
+
+    def _write(self, path: Path, head: bytes, data: bytes) -> None:
+        # os.makedirs gives its mode to the last folder only, and the root is the one
+        # that must keep other users out.
+        os.makedirs(self.root, mode=0o700, exist_ok=True)
+        os.makedirs(path.parent, mode=0o700, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(8)}{_TEMPORARY}")
+        try:
+            with open(temporary, "xb") as file:
+                file.write(head)
+                file.write(data)
+            os.replace(temporary, path)
+        except BaseException:
+            _remove(temporary)
+            raise
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """Every file in a two-digit subfolder; what vanishes meanwhile is skipped."""
+        try:
+            folders = list(os.scandir(self.root))
+        except OSError:
+            return
+        for folder in folders:
+            if not re.fullmatch("[0-9a-f]{2}", folder.name):
+                continue
+            try:
+                files = list(os.scandir(folder.path))
+            except OSError:
+                continue
+            for file in files:
+                try:
+                    if file.is_file(follow_symlinks=False):
+                        yield Path(file.path), file.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+
+    def _scan(self) -> None:
+        """Measure the folder, clear up after dead processes, evict past the limit."""
+        oldest_alive = time.time() - _ABANDONED_S
+        for path, status in self._files():
+            if path.name.endswith(_TEMPORARY) and status.st_mtime < oldest_alive:
+                _remove(path)
+        entries = sorted(self.entries(), key=lambda entry: entry.last_use)
+        total = sum(entry.nbytes for entry in entries)
+        if total > self.limit:
+            for entry in entries:
+                if total <= self.limit * _KEPT:
+                    break
+                _remove(entry.path)
+                total -= entry.nbytes
+        self._estimate = total
+        self._puts_until_scan = _PUTS_PER_SCAN
+
+
+def _remove(path: Path) -> None:
+    """Remove a file that another process may be removing too."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+@functools.lru_cache(maxsize=8)
+def _open(root: Path, limit: int) -> DiskCache:
+    return DiskCache(root, limit)
+
+
+def default() -> DiskCache:
+    """Return the cache that ``NDGPU_CACHE_DIR`` and ``NDGPU_CACHE_LIMIT`` ask for.
+
+    The variables are read at each call; the same values give the same object.
+
+    Raises
+    ------
+    ValueError
+        If ``NDGPU_CACHE_LIMIT`` cannot be understood.
+    """
+    return _open(config.value("NDGPU_CACHE_DIR"), config.value("NDGPU_CACHE_LIMIT"))
