@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-# Turing, Ampere, Hopper, Blackwell: the oldest that CUDA 13 compiles for, to the newest data centre.
+# Turing (the oldest that CUDA 13 compiles for), Ampere, Hopper, Blackwell.
 TARGETS = ("sm_75", "sm_80", "sm_90", "sm_100")
 
 
@@ -40,13 +40,15 @@ def compile_record(path: Path, targets: tuple[str, ...]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--targets", default=",".join(TARGETS))
     args = parser.parse_args()
     records = sorted(args.folder.glob("*.json"))
     if not records:
-        print(f"{args.folder}: no recorded sources; run the tests with NDGPU_RECORD_SOURCES={args.folder}")
+        print(f"{args.folder}: no records; run the tests with NDGPU_RECORD_SOURCES set to it")
         return 1
     targets = tuple(args.targets.split(","))
     from ndgpu import compile as compiler

@@ -4,10 +4,11 @@ import doctest
 import importlib
 import pkgutil
 
-import ndgpu
-import nnrun
 import numpy
 import pytest
+
+import ndgpu
+import nnrun
 
 # Importing these runs a program.
 PROGRAMS = {"ndgpu.__main__", "nnrun.__main__"}

@@ -1,0 +1,90 @@
+"""Measure the same work in several libraries, interleaved in one process.
+
+Machines drift: a figure alone says little, a ratio within one run says much.  So every case is
+given as one callable per library, the libraries take turns, and what is reported is the median
+of each with its spread, and the ratio to the first library.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+__all__ = ["Case", "Measurement", "measure"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One piece of work, as each library does it.
+
+    `runs` maps a library's name to a callable that does the work once; `wait` maps it to one
+    that returns when the work is done on its device (absent where calls are synchronous).  The
+    first library is the reference of the ratios.  With `latency` the callable returns as soon
+    as the work is submitted, and only the time to submit is measured.
+    """
+
+    group: str
+    name: str
+    runs: dict[str, Callable[[], object]]
+    wait: dict[str, Callable[[], object]] = field(default_factory=dict)
+    latency: bool = False
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Seconds a call: median, and the fastest and slowest round."""
+
+    library: str
+    median: float
+    best: float
+    worst: float
+
+
+def _nothing() -> None:
+    return None
+
+
+def _round(
+    run: Callable[[], object], wait: Callable[[], object], count: int, latency: bool
+) -> float:
+    wait()
+    start = time.perf_counter()
+    for _ in range(count):
+        run()
+    if latency:
+        elapsed = time.perf_counter() - start
+        wait()
+    else:
+        wait()
+        elapsed = time.perf_counter() - start
+    return elapsed / count
+
+
+def measure(case: Case, rounds: int = 9, seconds: float = 0.05) -> list[Measurement]:
+    """Time the case's libraries in turn.
+
+    Parameters
+    ----------
+    case : Case
+        The work.
+    rounds : int
+        Rounds per library; the median of them is reported.
+    seconds : float
+        About how long one round of one library lasts.
+    """
+    counts = {}
+    for library, run in case.runs.items():
+        wait = case.wait.get(library, _nothing)
+        run()  # compile, fill caches, touch memory
+        once = _round(run, wait, 2, case.latency)
+        counts[library] = max(1, min(100_000, int(seconds / max(once, 1e-9))))
+    times: dict[str, list[float]] = {library: [] for library in case.runs}
+    for _ in range(rounds):
+        for library, run in case.runs.items():
+            wait = case.wait.get(library, _nothing)
+            times[library].append(_round(run, wait, counts[library], case.latency))
+    return [
+        Measurement(library, statistics.median(t), min(t), max(t)) for library, t in times.items()
+    ]
