@@ -1,0 +1,141 @@
+"""MNIST, Fashion-MNIST and the shipped handwritten digits as training and test datasets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnrun.config import get_dtype
+from nnrun.datasets.images import Images, load
+from nnrun.datasets.tuple_dataset import TupleDataset
+
+__all__ = ["get_digits", "get_fashion_mnist", "get_mnist", "to_datasets"]
+
+
+def get_mnist(
+    withlabel: bool = True,
+    ndim: int = 1,
+    scale: float = 1.0,
+    dtype: Any = None,
+    label_dtype: Any = np.int32,
+    rgb_format: bool = False,
+) -> tuple[Any, Any]:
+    """Return MNIST: 60,000 and 10,000 handwritten digits of 28x28 pixels.
+
+    Parameters
+    ----------
+    withlabel : bool, default True
+        Whether an example is an (image, label) pair or only an image.
+    ndim : {1, 2, 3}
+        Images of shape ``(784,)``, ``(28, 28)`` or ``(1, 28, 28)``.
+    scale : float, default 1
+        Pixels go from 0 to this.
+    dtype : dtype, optional
+        Of the images; ``nnrun.config.dtype`` (float32) if not given.
+    label_dtype : dtype, default int32
+        Of the labels.
+    rgb_format : bool, default False
+        With ``ndim=3``, repeat the channel: ``(3, 28, 28)``.
+
+    Returns
+    -------
+    train, test : TupleDataset, or numpy.ndarray if `withlabel` is false
+
+    Raises
+    ------
+    ValueError
+        If `ndim` is not 1, 2 or 3, or `rgb_format` is asked for with another than 3.
+    nnrun.datasets.MissingDatasetError
+        If the files are nowhere and cannot be downloaded.
+    nnrun.datasets.IdxError
+        If a file is damaged.
+    """
+    return to_datasets(load("mnist"), withlabel, ndim, scale, dtype, label_dtype, rgb_format)
+
+
+def get_fashion_mnist(
+    withlabel: bool = True,
+    ndim: int = 1,
+    scale: float = 1.0,
+    dtype: Any = None,
+    label_dtype: Any = np.int32,
+    rgb_format: bool = False,
+) -> tuple[Any, Any]:
+    """Return Fashion-MNIST: 60,000 and 10,000 pictures of clothes, of 28x28 pixels.
+
+    Parameters, results and errors are those of `get_mnist`.
+    """
+    return to_datasets(
+        load("fashion-mnist"), withlabel, ndim, scale, dtype, label_dtype, rgb_format
+    )
+
+
+def get_digits(
+    withlabel: bool = True,
+    ndim: int = 1,
+    scale: float = 1.0,
+    dtype: Any = None,
+    label_dtype: Any = np.int32,
+    rgb_format: bool = False,
+) -> tuple[Any, Any]:
+    """Return the handwritten digits that ship with the package: 1,497 and 300 of 8x8 pixels.
+
+    Parameters, results and errors are those of `get_mnist`, but nothing is ever
+    searched for or downloaded.
+
+    Examples
+    --------
+    >>> train, test = get_digits()
+    >>> len(train), len(test), train[0][0].shape
+    (1497, 300, (64,))
+    """
+    return to_datasets(load("digits"), withlabel, ndim, scale, dtype, label_dtype, rgb_format)
+
+
+def to_datasets(
+    images: Images,
+    withlabel: bool = True,
+    ndim: int = 1,
+    scale: float = 1.0,
+    dtype: Any = None,
+    label_dtype: Any = np.int32,
+    rgb_format: bool = False,
+) -> tuple[Any, Any]:
+    """Turn images as they are stored into a training and a test dataset.
+
+    Parameters
+    ----------
+    images : Images
+        From `nnrun.datasets.images.load`.
+    withlabel, ndim, scale, dtype, label_dtype, rgb_format
+        As for `get_mnist`.
+
+    Returns
+    -------
+    train, test : TupleDataset, or numpy.ndarray if `withlabel` is false
+
+    Raises
+    ------
+    ValueError
+        If `ndim` is not 1, 2 or 3, or `rgb_format` is asked for with another than 3.
+    """
+    if ndim not in (1, 2, 3):
+        raise ValueError(f"ndim: an image has 1, 2 or 3 axes, not {ndim!r}")
+    if rgb_format and ndim != 3:
+        raise ValueError(f"rgb_format: three channels need ndim=3, not {ndim}")
+    dtype = get_dtype(dtype)
+    parts = []
+    for pixels, labels in (
+        (images.train_images, images.train_labels),
+        (images.test_images, images.test_labels),
+    ):
+        count, height, width = pixels.shape
+        shape = {1: (-1,), 2: (height, width), 3: (1, height, width)}[ndim]
+        # One factor, so that the values do not depend on the order of two roundings.
+        x = (pixels * np.float64(scale / images.source.levels)).astype(dtype)
+        x = x.reshape(count, *shape)
+        if rgb_format:
+            x = np.repeat(x, 3, axis=1)
+        parts.append(TupleDataset(x, labels.astype(label_dtype)) if withlabel else x)
+    return parts[0], parts[1]
