@@ -1,0 +1,147 @@
+"""Images: what a source compiles to, from the disk cache where it is there.
+
+Guarantees: the key holds everything that changes the image's bytes (source, options with
+the architecture, name expressions, content of every header included, NVRTC's version,
+version of this format), and an entry that cannot be read is compiled again.  With
+``NDGPU_RECORD_SOURCES`` each source is kept, once, as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ndgpu import config, diskcache
+from ndgpu.compile import nvrtc
+from ndgpu.compile.headers import closure
+from ndgpu.compile.options import complete, include_folders
+
+__all__ = ["Image", "compile_source"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A compiled source.
+
+    Attributes
+    ----------
+    data : bytes
+        A cubin, or PTX text.
+    names : dict
+        From each name expression to its name in the image.
+    """
+
+    data: bytes
+    names: dict[str, str]
+
+    def _dump(self) -> bytes:
+        head = json.dumps(self.names).encode()
+        return len(head).to_bytes(8, "little") + head + self.data
+
+    @classmethod
+    def _parse(cls, entry: bytes, names: Sequence[str]) -> Image | None:
+        """Read an entry; None where it is not one of these names."""
+        size = int.from_bytes(entry[:8], "little")
+        try:
+            found = json.loads(entry[8 : 8 + size])
+        except ValueError:
+            return None
+        data = entry[8 + size :]
+        if not isinstance(found, dict) or set(found) != set(names) or not data:
+            return None
+        return cls(data, found)
+
+
+def compile_source(
+    source: str,
+    options: Sequence[str] = (),
+    target: str = "compute_80",
+    name_expressions: Sequence[str] = (),
+    *,
+    name: str = "kernel.cu",
+) -> Image:
+    """Compile CUDA C++ for an architecture, or find it compiled on disk.
+
+    Parameters
+    ----------
+    source : str
+        CUDA C++; ndgpu's headers are included as ``<ndgpu/complex.cuh>``, CUDA's own
+        (``<cuda_fp16.h>``) where the CUDA runtime's headers are installed.
+    options : sequence of str
+        Options of NVRTC.
+    target : str
+        ``sm_90`` makes a cubin, ``compute_80`` makes PTX.
+    name_expressions : sequence of str
+        C++ names, such as ``f<int>``, whose lowered names are wanted.
+    name : str
+        What error messages call the source.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    CompileException
+        If NVRTC refuses the source: with its log and the source around the error.
+    NvrtcNotFoundError
+        If NVRTC is not installed and the image is not in the cache.
+
+    Examples
+    --------
+    >>> image = compile_source('extern "C" __global__ void f(int* x) { *x = 1; }')
+    >>> b".entry f(" in image.data
+    True
+    """
+    expressions = tuple(dict.fromkeys(name_expressions))
+    _record(source, options, expressions)
+    full = complete(options, target)
+    headers = closure(source, include_folders(full))
+    parts = (_FORMAT, nvrtc.version(), full, source, expressions, headers.digest)
+    key = hashlib.sha256(repr(parts).encode()).hexdigest()
+    cache = diskcache.default()
+    entry = cache.get(key)
+    image = Image._parse(entry, expressions) if entry is not None else None
+    if image is not None:
+        return image
+    if headers.cuda_folder is not None:
+        full = (*full, f"-I{headers.cuda_folder}")
+    binary = target.startswith("sm_")
+    data, names, _ = nvrtc.compile_program(
+        source, name, full, headers.own, expressions, binary=binary
+    )
+    image = Image(data, names)
+    cache.put(key, image._dump())
+    return image
+
+
+def _record(source: str, options: Sequence[str], expressions: Sequence[str]) -> None:
+    """Keep the source as NDGPU_RECORD_SOURCES asks, in a file named by its content."""
+    folder: Path | None = config.value("NDGPU_RECORD_SOURCES")
+    if folder is None:
+        return
+    text = json.dumps(
+        {"source": source, "options": list(options), "name_expressions": list(expressions)},
+        indent=1,
+    )
+    file = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    if file.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(temporary, file)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

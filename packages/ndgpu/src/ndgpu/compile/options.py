@@ -1,0 +1,59 @@
+"""Options for NVRTC: what is always given, and what callers may add."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["complete", "include_folders"]
+
+
+def complete(options: Iterable[str], target: str) -> tuple[str, ...]:
+    """Add the architecture and the language standard, unless the caller gave them.
+
+    Parameters
+    ----------
+    options : iterable of str
+        Options of NVRTC as a caller gave them.
+    target : str
+        ``sm_90`` or ``compute_80`` and the like.
+
+    Raises
+    ------
+    TypeError
+        If options are one string instead of a sequence of strings.
+
+    Examples
+    --------
+    >>> complete(("--use_fast_math",), "sm_90")
+    ('--gpu-architecture=sm_90', '--std=c++17', '--use_fast_math')
+    """
+    if isinstance(options, str):
+        raise TypeError(f"options must be a sequence of strings such as ({options!r},), not one")
+    given = tuple(options)
+    for option in given:
+        if not isinstance(option, str):
+            raise TypeError(f"options must be strings, but one is {option!r}")
+    always = [f"--gpu-architecture={target}"]
+    if not any(option.startswith(("-std", "--std")) for option in given):
+        always.append("--std=c++17")
+    return (*always, *given)
+
+
+def include_folders(options: Iterable[str]) -> tuple[str, ...]:
+    """List the include folders among options.
+
+    Examples
+    --------
+    >>> include_folders(("-Ia", "-I", "b", "--include-path=c", "-DX"))
+    ('a', 'b', 'c')
+    """
+    folders = []
+    rest = iter(options)
+    for option in rest:
+        if option in ("-I", "--include-path"):
+            folders.append(next(rest, ""))
+        elif option.startswith("-I"):
+            folders.append(option[2:])
+        elif option.startswith("--include-path="):
+            folders.append(option.removeprefix("--include-path="))
+    return tuple(folder for folder in folders if folder)

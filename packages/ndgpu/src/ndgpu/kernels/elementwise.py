@@ -1,0 +1,287 @@
+"""Elementwise kernels with all types known: generated, compiled, planned and launched.
+
+The contract with `ndgpu.core`
+------------------------------
+An `Elementwise` is made once for an expression and its operands' dtypes, kept by the
+caller, and launched often::
+
+    add = Elementwise(
+        "add_float32",
+        (
+            Operand("a", float32),                  # an array, read
+            Operand("b", float32),
+            Operand("z", float32, "out"),           # an array, a reference in the expression
+        ),
+        "z = a + b",
+    )
+    add.launch((x, y, out), out.shape)
+
+* Operands are given to `launch` in the order of their declaration.  Arrays have any
+  strides, and shapes that broadcast to `shape`; outputs have exactly `shape`.  The caller
+  has checked that they are on the current device and that outputs do not overlap inputs
+  in another order.  An output may be the very array that an input is.
+* `Operand.kind` is ``"in"``, ``"out"``, ``"scalar"`` (a Python or NumPy number, passed by
+  value and converted to the dtype) or ``"raw"``/``"rawout"`` (a whole array, indexed in the
+  expression as ``x[j]`` in C order; it takes no part in the loop).
+* `Operand.dtype` is what lies in memory.  `Operand.compute`, if given, is the type that the
+  variable has in the expression: inputs are converted after the load and outputs before
+  the store, as `ndgpu.compile.cast` does.  So a ufunc needs one expression, and no casts.
+* `guard` names a bool ``in`` operand: where it is false, nothing is loaded or stored
+  (NumPy's ``where=``).
+* In the expression, ``i`` is the element's number in C order and ``n`` the number of
+  elements, both ``long long``.  Mentioning ``i`` (or ``_ind``, or having a raw operand) keeps
+  the loop in C order; other loops are reordered to follow the output's memory.
+* Headers for float16, bfloat16 and complex types come by themselves; name others in
+  `headers` (``"math"`` for ``<ndgpu/math.cuh>``).
+
+`launch` returns at once; nothing is allocated on the device.  ``shape`` with a zero in it
+launches nothing.
+
+Guarantees: one kernel is generated per layout class (not per shape), compiled at first use
+for each device; launches are safe from several threads.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ndgpu import config, runtime
+from ndgpu.compile import Bound, get_module
+from ndgpu.compile.dtypes import pack_code
+from ndgpu.kernels import geometry, planning
+from ndgpu.kernels.source import Operand, Spec, generate
+
+__all__ = ["Elementwise", "Operand"]
+
+_PLANS_KEPT = 512
+_NEEDS_ORDER = re.compile(r"\bi\b|\b_ind\b")
+_INT32 = 2**31 - 1
+_BOUNDS = {
+    np.dtype(code): (int(np.iinfo(code).min), int(np.iinfo(code).max)) for code in "bhilqBHILQ"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A launch prepared for one set of shapes and strides."""
+
+    bound: Bound
+    grid: int
+    block: int
+    static: tuple[Any, ...]
+
+
+class Elementwise:
+    """An elementwise kernel with known types; the module's docstring is its contract.
+
+    Parameters
+    ----------
+    name : str
+        Becomes part of the kernel's name, for profilers and messages.
+    operands : sequence of Operand
+    operation : str
+        CUDA C++ statements over the operands' names.
+    guard : str, optional
+        Name of a bool operand; false elements are left alone.
+    preamble, loop_prep, after_loop : str, optional
+        Code before the kernel, and in it before and after the element's work.
+    types : mapping of str to str, optional
+        Names for C types, usable in all of the code, such as ``{"T": "float"}``.
+    headers : sequence of str, optional
+        ndgpu headers to include, without ``ndgpu/`` and ``.cuh``.
+    options : sequence of str, optional
+        Options of NVRTC.
+    block : int, optional
+        Threads of a block.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        operands: Sequence[Operand],
+        operation: str,
+        *,
+        guard: str | None = None,
+        preamble: str = "",
+        loop_prep: str = "",
+        after_loop: str = "",
+        types: Mapping[str, str] | None = None,
+        headers: Sequence[str] = (),
+        options: Sequence[str] = (),
+        block: int = geometry.BLOCK,
+    ) -> None:
+        self.name = name
+        self.operands = tuple(operands)
+        self._spec = Spec(
+            re.sub(r"\W", "_", name),
+            self.operands,
+            operation,
+            guard,
+            preamble,
+            loop_prep,
+            after_loop,
+            dict(types or {}),
+            tuple(headers),
+        )
+        self._options = tuple(options)
+        self._block = block
+        kinds = [operand.kind for operand in self.operands]
+        self._raw = any(kind in ("raw", "rawout") for kind in kinds)
+        self._all_arrays = all(kind in ("in", "out") for kind in kinds)
+        self._looped = [k for k, kind in enumerate(kinds) if kind in ("in", "out")]
+        code = "\n".join((operation, loop_prep, after_loop))
+        self._uses_ind = re.search(r"\b_ind\b", code) is not None
+        self._keep_order = self._raw or _NEEDS_ORDER.search(code) is not None
+        self._flat: dict[int, Bound] = {}
+        self._variants: dict[tuple[Any, ...], Bound] = {}
+        self._plans: dict[tuple[Any, ...], _Ready] = {}
+
+    def __repr__(self) -> str:
+        return f"<Elementwise {self.name}>"
+
+    def launch(self, args: Sequence[Any], shape: tuple[int, ...], stream: Any = None) -> None:
+        """Run the kernel over a shape.
+
+        Parameters
+        ----------
+        args : sequence
+            One array or number per operand, in the order of declaration.
+        shape : tuple of int
+            What the arrays broadcast to; the outputs' shape.
+        stream : Stream, optional
+            The current stream by default.
+
+        Raises
+        ------
+        ValueError
+            If an array does not broadcast to `shape`.
+        OverflowError
+            If a Python integer does not fit its scalar operand's dtype.
+        """
+        pointer = (runtime.get_current_stream() if stream is None else stream).ptr
+        flat = not self._raw and not self._uses_ind
+        if flat:
+            for k in self._looped:
+                array = args[k]
+                if array.shape != shape or not array._c_contiguous:
+                    flat = False
+                    break
+        if flat:
+            n = prod(shape)
+            if n == 0:
+                return
+            if n <= _INT32 - self._block:
+                device_id = runtime.current_device_id()
+                bound = self._flat.get(device_id) or self._flat_bound(device_id)
+                block = self._block
+                if self._all_arrays:
+                    bound((n + block - 1) // block, block, pointer, (n, *[a.ptr for a in args]))
+                else:
+                    self._with_scalars(bound, (n + block - 1) // block, block, pointer, (n,), args)
+                return
+        if 0 in shape:
+            return
+        ready = self._plan(args, shape)
+        self._with_scalars(ready.bound, ready.grid, ready.block, pointer, ready.static, args)
+
+    def _with_scalars(
+        self,
+        bound: Bound,
+        grid: int,
+        block: int,
+        stream: int,
+        static: tuple[Any, ...],
+        args: Sequence[Any],
+    ) -> None:
+        values = [
+            _number(value, operand) if operand.kind == "scalar" else value.ptr
+            for operand, value in zip(self.operands, args, strict=True)
+        ]
+        bound(grid, block, stream, (*static, *values))
+
+    def _flat_bound(self, device_id: int) -> Bound:
+        classes = tuple("c" if operand.kind in ("in", "out") else "" for operand in self.operands)
+        bound = self._variant(device_id, planning.Variant("flat", classes, 1, False, (), 0))
+        self._flat[device_id] = bound
+        return bound
+
+    def _variant(self, device_id: int, variant: planning.Variant) -> Bound:
+        key = (device_id, variant)
+        bound = self._variants.get(key)
+        if bound is None:
+            source, entry, static_codes = generate(self._spec, variant)
+            module = get_module(source, self._options, name=f"{entry}.cu")
+            codes = [
+                pack_code(operand.dtype) if operand.kind == "scalar" else "Q"
+                for operand in self.operands
+            ]
+            bound = Bound(module.get_function(entry), (*static_codes, *codes))
+            if config.value("NDGPU_DEBUG"):
+                bound = _Shown(module.get_function(entry), (*static_codes, *codes))
+            self._variants[key] = bound
+        return bound
+
+    def _plan(self, args: Sequence[Any], shape: tuple[int, ...]) -> _Ready:
+        device_id = runtime.current_device_id()
+        arrays = [
+            value
+            for value, operand in zip(args, self.operands, strict=True)
+            if operand.kind != "scalar"
+        ]
+        key = (device_id, shape, *[(a.shape, a.strides) for a in arrays])
+        ready = self._plans.get(key)
+        if ready is None:
+            variant, grid, block, static = planning.plan(
+                self.operands, args, shape, self._block, self._keep_order, self._uses_ind
+            )
+            most = geometry.limits(device_id).grid
+            if grid > most:
+                raise ValueError(f"{self.name}: {grid} blocks are more than the device's {most}")
+            ready = _Ready(self._variant(device_id, variant), grid, block, static)
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.clear()
+            self._plans[key] = ready
+        return ready
+
+
+class _Shown(Bound):
+    """A bound function that prints each launch's geometry (``NDGPU_DEBUG``)."""
+
+    __slots__ = ()
+
+    def __call__(
+        self, grid: int, block: int, stream: int, values: Sequence[Any], shared_mem: int = 0
+    ) -> None:
+        print(f"// ndgpu: {self.function.name}<<<{grid}, {block}, {shared_mem}>>>", file=sys.stderr)
+        super().__call__(grid, block, stream, values, shared_mem)
+
+
+def _number(value: Any, operand: Operand) -> Any:
+    """Convert a scalar to what its dtype's `struct` code takes."""
+    dtype = operand.dtype
+    kind = dtype.kind
+    if type(value) is int and kind in "iu":
+        # struct would raise its own error; NumPy's names the number and the dtype.
+        low, high = _BOUNDS[dtype]
+        if not low <= value <= high:
+            raise OverflowError(
+                f"Python integer {value} out of bounds for {dtype} (operand `{operand.name}`)"
+            )
+        return value
+    if type(value) is float and dtype.num == 12:
+        return value
+    try:
+        with np.errstate(over="ignore"):
+            converted = dtype.type(value)
+    except TypeError:
+        raise TypeError(
+            f"`{operand.name}` must be a number that converts to {dtype}, got {value!r}"
+        ) from None
+    return converted.tobytes() if pack_code(dtype).endswith("s") else converted

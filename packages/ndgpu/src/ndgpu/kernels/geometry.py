@@ -1,0 +1,50 @@
+"""How many threads and blocks a launch takes.
+
+Guarantees: figures come from the driver's attributes, asked once per device; a grid that
+the device cannot launch is refused with a `ValueError`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from ndgpu import driver, runtime
+
+__all__ = ["BLOCK", "Limits", "limits", "row_block"]
+
+BLOCK = 256
+"""Threads of a block where nothing else decides: enough warps to hide latency, and blocks
+small enough that a multiprocessor holds several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one device can launch."""
+
+    multiprocessors: int
+    threads_per_multiprocessor: int
+    block: int
+    grid: int
+
+
+@functools.cache
+def limits(device_id: int) -> Limits:
+    """Return the limits of a device."""
+    names = driver.CUdevice_attribute
+
+    def ask(name: str) -> int:
+        attribute = getattr(names, f"CU_DEVICE_ATTRIBUTE_{name}")
+        return int(runtime.check(driver.cuDeviceGetAttribute(attribute, device_id)))
+
+    return Limits(
+        ask("MULTIPROCESSOR_COUNT"),
+        ask("MAX_THREADS_PER_MULTIPROCESSOR"),
+        ask("MAX_THREADS_PER_BLOCK"),
+        ask("MAX_GRID_DIM_X"),
+    )
+
+
+def row_block(count: int, block: int) -> int:
+    """Return the threads of a block for rows of `count` elements: whole warps, at most `block`."""
+    return min(block, (count + 31) // 32 * 32)

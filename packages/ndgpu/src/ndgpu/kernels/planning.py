@@ -1,0 +1,182 @@
+"""Which kernel a set of shapes and strides takes, and with which numbers.
+
+There are three forms of elementwise kernel:
+
+``flat``
+    One dimension is left after collapsing.  Thread number is element number.
+``rows``
+    The innermost dimension is long: threads of a block lie along it, and a block finds its
+    outer indices once, so addresses are *uniform offset + thread number x stride*, which
+    neighbouring threads (and the vector lanes of the host device) read together.
+``points``
+    The innermost dimension is short: each thread takes its own indices apart.
+
+and for each array in the first two a class of its innermost stride, known to the
+compiler: ``c`` contiguous, ``b`` broadcast (0), ``s`` any.
+
+Guarantees: pure functions; few variants (ranks are rounded up), so few kernels.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from ndgpu.kernels.geometry import row_block
+from ndgpu.kernels.layout import broadcast_strides, collapse, magic
+
+if TYPE_CHECKING:
+    from ndgpu.kernels.source import Operand
+
+__all__ = ["Variant", "plan"]
+
+_SHORT = 32
+"""Inner dimensions below a warp leave lanes idle as rows."""
+_RANKS = (1, 2, 3, 4, 6, 8, 16, 32, 64)
+_INT32 = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What decides the generated source: one kernel per value of this.
+
+    Attributes
+    ----------
+    form : {"flat", "rows", "points"}
+    classes : tuple of str
+        Class of innermost stride of each operand; ``""`` for those outside the loop.
+    rank : int
+        Of the collapsed loop, rounded up.
+    wide : bool
+        Whether indices need 64 bits.
+    raw : tuple of (int, bool)
+        Rank (at least 1) and C-contiguity of each raw operand, in order.
+    index_rank : int
+        Rank of ``_ind``'s shape where the code asks for it; 0 means no ``_ind``.
+    """
+
+    form: str
+    classes: tuple[str, ...]
+    rank: int
+    wide: bool
+    raw: tuple[tuple[int, bool], ...]
+    index_rank: int
+
+
+def plan(
+    operands: Sequence[Operand],
+    args: Sequence[Any],
+    shape: tuple[int, ...],
+    block: int,
+    keep_order: bool,
+    uses_ind: bool,
+) -> tuple[Variant, int, int, tuple[Any, ...]]:
+    """Choose the kernel for a launch.
+
+    Parameters
+    ----------
+    operands, args
+        Operands and their values.
+    shape : tuple of int
+        What the arrays broadcast to; no zero in it.
+    block : int
+        Threads of a block at most.
+    keep_order : bool
+        Whether element numbers must be in C order.
+    uses_ind : bool
+        Whether the code mentions ``_ind``.
+
+    Returns
+    -------
+    variant : Variant
+    grid, block : int
+    static : tuple
+        Values of the kernel's leading parameters, to be packed.
+    """
+    looped, raw = [], []
+    for operand, value in zip(operands, args, strict=True):
+        if operand.kind in ("in", "out"):
+            looped.append((operand, broadcast_strides(shape, value.shape, value.strides)))
+        elif operand.kind != "scalar":
+            raw.append(value)
+    size = prod(shape)
+    dims, strides = collapse(shape, [s for _, s in looped], keep_order=keep_order)
+    rank = len(dims)
+    wide = size > _INT32 - block or any(
+        (dims[d] - 1) * abs(s[d]) > _INT32 for s in strides for d in range(rank)
+    )
+    inner = dims[-1]
+    items = [operand.dtype.itemsize for operand, _ in looped]
+    form = "flat" if rank == 1 else "rows" if inner >= _SHORT else "points"
+    if form == "points":
+        wide = wide or any(
+            sum((dims[d] - 1) * abs(s[d]) for d in range(rank)) > _INT32 for s in strides
+        )
+        classes = ["p"] * len(looped)
+    else:
+        classes = [
+            "c" if s[-1] == item or inner == 1 else "b" if s[-1] == 0 else "s"
+            for s, item in zip(strides, items, strict=True)
+        ]
+    rounded = next(r for r in _RANKS if r >= rank)
+    pad = rounded - rank
+    dims = (1,) * pad + dims
+    strides = tuple((0,) * pad + s for s in strides)
+    static: list[Any] = []
+    if form == "flat":
+        grid = -(-size // block)
+        static.append(size)
+        static += [s[-1] for s, c in zip(strides, classes, strict=True) if c == "s"]
+    elif form == "rows":
+        block = row_block(inner, block)
+        per_row = -(-inner // block)
+        grid = per_row * (size // inner)
+        static.append(_pack_rows(size, inner, per_row, dims[:-1], strides))
+    else:
+        grid = -(-size // block)
+        static.append(_pack_points(size, dims, strides, wide))
+    if uses_ind:
+        whole = shape or (1,)
+        static.append(struct.pack(f"={len(whole) + 1}q", size, *whole))
+    for value in raw:
+        # A zero-dimensional array is seen as one of one element.
+        numbers = (*(value.shape or (1,)), *(value.strides or (0,)))
+        static.append(struct.pack(f"={1 + len(numbers)}q", value.size, *numbers))
+    by_class = iter(classes)
+    variant = Variant(
+        form,
+        tuple(next(by_class) if o.kind in ("in", "out") else "" for o in operands),
+        rounded,
+        wide,
+        tuple((max(value.ndim, 1), value._c_contiguous) for value in raw),
+        max(len(shape), 1) if uses_ind else 0,
+    )
+    return variant, grid, block, tuple(static)
+
+
+def _pack_rows(
+    size: int,
+    inner: int,
+    per_row: int,
+    outer: tuple[int, ...],
+    strides: tuple[tuple[int, ...], ...],
+) -> bytes:
+    """``struct _Loop`` of the rows form: see `ndgpu.kernels.source`."""
+    numbers = [size, inner, per_row, *outer]
+    for s in strides:
+        numbers += s
+    return struct.pack(f"={len(numbers)}q", *numbers)
+
+
+def _pack_points(
+    size: int, dims: tuple[int, ...], strides: tuple[tuple[int, ...], ...], wide: bool
+) -> bytes:
+    """``struct _Loop`` of the points form: see `ndgpu.kernels.source`."""
+    flat = [number for s in strides for number in s]
+    if wide:
+        return struct.pack(f"={1 + len(dims) + len(flat)}q", size, *dims, *flat)
+    divisors = [number for d in dims for number in (d, *magic(d))]
+    return struct.pack(f"=i{len(divisors)}I{len(flat)}i", size, *divisors, *flat)
