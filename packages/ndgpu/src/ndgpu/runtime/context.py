@@ -1,0 +1,194 @@
+"""The current device and stream of each thread, and the contexts behind them.
+
+What it guarantees:
+
+* Nothing here touches the driver before a thread first asks for its current
+  device.  That first question makes device 0's primary context current.
+* A primary context is retained once per process and never released: arrays,
+  modules and streams of a device stay valid until the process ends.
+* A child that was forked after its parent used a device cannot use one: the
+  CUDA driver does not survive a fork, so the runtime refuses with a clear
+  error on every kind of device, and the finalisers of what the child inherited
+  leave the driver alone.  Fork first, or start processes by ``spawn``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ndgpu import driver
+from ndgpu.runtime.errors import check
+
+__all__ = [
+    "Place",
+    "context_of",
+    "current_device_id",
+    "device_count",
+    "driver_is_usable",
+    "entered",
+    "local",
+    "null_place",
+    "start",
+    "use_device",
+]
+
+
+class Place:
+    """One stream of one device: whose order decides when freed memory is free.
+
+    Memory pools keep what was freed per place, by identity.  A driver may give a
+    new stream the handle of a destroyed one, so the handle itself would not do.
+    """
+
+    __slots__ = ("device_id", "retired", "stream_ptr")
+
+    def __init__(self, device_id: int, stream_ptr: int) -> None:
+        self.device_id = device_id
+        self.stream_ptr = stream_ptr
+        # Once the stream is destroyed: the Event at the end of its work.
+        self.retired: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Place device={self.device_id} stream={self.stream_ptr:#x}>"
+
+
+class _Local(threading.local):
+    """What is current in this thread; empty until `start` has run in it."""
+
+    device_id: int
+    place: Place
+    stream: Any  # the current Stream of the current device
+    streams: dict[int, Any]  # the current Stream of each device
+    entered: list[tuple[Any, ...]]  # what the open `with` blocks must restore
+
+
+local = _Local()
+
+_lock = threading.Lock()
+_contexts: dict[int, Any] = {}
+_null_places: dict[int, Place] = {}
+_initialized = False
+_forked = False
+
+
+def current_device_id() -> int:
+    """Return the ordinal of this thread's current device.
+
+    Raises
+    ------
+    CUDADriverError
+        If the driver cannot be initialised.
+    RuntimeError
+        If this process was forked from one that had used a device.
+
+    Examples
+    --------
+    >>> current_device_id()
+    0
+    """
+    try:
+        return local.device_id
+    except AttributeError:
+        start()
+        return local.device_id
+
+
+def device_count() -> int:
+    """Return how many devices the driver has.
+
+    Examples
+    --------
+    >>> device_count() >= 1
+    True
+    """
+    _initialize()
+    return int(check(driver.cuDeviceGetCount()))
+
+
+def start() -> None:
+    """Make device 0 current in a thread that has no current device yet."""
+    if not hasattr(local, "device_id"):
+        local.streams = {}
+        local.entered = []
+        use_device(0)
+
+
+def use_device(device_id: int) -> None:
+    """Make a device current in this thread, with the stream it last had there."""
+    if not hasattr(local, "streams"):
+        local.streams = {}
+        local.entered = []
+    check(driver.cuCtxSetCurrent(context_of(device_id)))
+    stream = local.streams.get(device_id)
+    local.device_id = device_id
+    local.stream = stream
+    local.place = null_place(device_id) if stream is None else stream.place_on(device_id)
+
+
+@contextlib.contextmanager
+def entered(device_id: int) -> Iterator[None]:
+    """Run a few driver calls in a device's context; the current device stays what it is."""
+    current = current_device_id()
+    if current == device_id:
+        yield
+        return
+    check(driver.cuCtxSetCurrent(context_of(device_id)))
+    try:
+        yield
+    finally:
+        check(driver.cuCtxSetCurrent(context_of(current)))
+
+
+def null_place(device_id: int) -> Place:
+    """The place of a device's null stream, one for all threads."""
+    place = _null_places.get(device_id)
+    if place is None:
+        place = _null_places.setdefault(device_id, Place(device_id, 0))
+    return place
+
+
+def driver_is_usable() -> bool:
+    """Tell a finaliser whether it may call the driver still."""
+    return not (_forked or sys.is_finalizing())
+
+
+def _initialize() -> None:
+    global _initialized
+    if _forked:
+        raise RuntimeError(
+            "this process was forked from one that had used a device, which the driver does not "
+            "survive: start processes with multiprocessing's 'spawn' or 'forkserver', or first "
+            "use ndgpu in the child"
+        )
+    if not _initialized:
+        check(driver.cuInit(0))
+        _initialized = True
+
+
+def context_of(device_id: int) -> Any:
+    """Return a device's primary context, retained at the first call."""
+    context = _contexts.get(device_id)
+    if context is not None:
+        return context
+    _initialize()
+    with _lock:
+        if device_id not in _contexts:
+            _contexts[device_id] = check(driver.cuDevicePrimaryCtxRetain(device_id))
+        return _contexts[device_id]
+
+
+def _after_fork_in_child() -> None:
+    global _forked, _lock
+    _lock = threading.Lock()
+    if _initialized:
+        _forked = True
+        _contexts.clear()
+        local.__dict__.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
