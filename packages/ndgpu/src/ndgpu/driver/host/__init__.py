@@ -14,7 +14,7 @@ Each module below imports only from those before it: `results`, `attributes`,
 from __future__ import annotations
 
 from ndgpu import driver as _seam
-from ndgpu.driver.host import context, copies, memory, results, stream
+from ndgpu.driver.host import context, copies, launch, memory, module, results, stream
 
 __all__ = ["compile_target", "last_error_detail", "load_library"]
 
@@ -32,8 +32,8 @@ def load_library(name: str) -> None:
 
 
 globals().update(
-    (name, getattr(module, name))
-    for module in (results, context, stream, memory, copies)
+    (name, getattr(part, name))
+    for part in (results, context, stream, memory, copies, module, launch)
     for name in _seam.FUNCTIONS
-    if hasattr(module, name)
+    if hasattr(part, name)
 )

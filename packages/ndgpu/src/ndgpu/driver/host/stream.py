@@ -41,15 +41,13 @@ class Stream:
         self.priority = priority
         self.handle = handle
 
-    def enqueue(self, work: Callable[..., int | None], *args: Any) -> None:
+    def enqueue(self, work: Callable[..., object], *args: Any) -> None:
         """Have ``work(*args)`` run after all that was enqueued before.
 
-        `work` returns 0 or None, or the number of a `CUresult`, which then becomes the
-        answer to every later call in this context.
+        What it returns is not looked at: work that can fail tells its context itself
+        (`Context.poison`), for by then the call that enqueued it may have returned.
         """
-        code = work(*args)
-        if code:
-            self.context.poison(CUresult(code), "a kernel failed earlier in this context")
+        work(*args)
 
     def synchronize(self) -> None:
         """Return when all that was enqueued has run."""

@@ -1,0 +1,243 @@
+"""`cuLaunchKernel`: the hot path of the host device.
+
+What depends on a kernel's geometry alone (is it allowed, which code runs it,
+how much scratch memory does it need) is worked out once per geometry and kept
+in a `_Plan`; after that a launch is two look-ups and one call of native code.
+Launches that take long enough are spread over threads (`workers`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+
+from cuda.bindings.driver import CUresult
+
+from ndgpu.driver.host import attributes, workers
+from ndgpu.driver.host.context import thread
+from ndgpu.driver.host.module import Function, bad_function, functions
+from ndgpu.driver.host.results import OK, fail
+from ndgpu.driver.host.stream import bad_stream, find_stream
+
+__all__ = ["cuLaunchKernel"]
+
+_INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
+
+# Nanoseconds of work below which to wake other threads costs more than it saves, and of one
+# chunk below which to fetch it does.
+_WORTH_SHARING = 150_000
+_WORTH_FETCHING = 30_000
+# Chunks per thread: enough that a thread which starts late or runs slowly does not hold up all.
+_CHUNKS = 8
+# A kernel launched with more different geometries than this is one that never repeats them.
+_MAX_PLANS = 256
+
+_prototype = ctypes.CFUNCTYPE(
+    ctypes.c_int32,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_int64,
+    ctypes.c_int64,
+    ctypes.c_void_p,
+)
+
+
+class _Launch(ctypes.Structure):
+    """What native code is told about a launch; it reads it and never writes."""
+
+    _fields_ = (
+        ("grid", ctypes.c_uint32 * 3),
+        ("block", ctypes.c_uint32 * 3),
+        ("dynamic_shared", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("variables", ctypes.c_void_p),
+    )
+
+
+class _Plan:
+    """All about launches of one kernel with one geometry.
+
+    `cost` is the time that one launch takes on one thread, in nanoseconds, as measured; 0
+    before the first.
+    """
+
+    __slots__ = (
+        "_keep", "address", "blocks", "cost", "function", "native", "scratch", "wants_params"
+    )  # fmt: skip
+
+    def __init__(self, function: Function, geometry: tuple[int, ...]) -> None:
+        grid, block, shared = geometry[:3], geometry[3:6], geometry[6]
+        kernel = function.kernel
+        launch = _Launch(grid, block, shared, 0, ctypes.addressof(function.module.addresses))
+        self._keep = launch
+        self.address = ctypes.addressof(launch)
+        self.native = _prototype(kernel.entry(block))
+        self.scratch = kernel.scratch_bytes(block, shared)
+        self.blocks = grid[0] * grid[1] * grid[2]
+        self.wants_params = bool(kernel.params)
+        self.function = function
+        self.cost = 0
+
+
+# Compiling is for one thread at a time; a forked child must not find it held by no one.
+_compiling = threading.RLock()
+os.register_at_fork(
+    before=_compiling.acquire,
+    after_in_parent=_compiling.release,
+    after_in_child=_compiling.release,
+)
+
+
+def _refusal(function: Function, geometry: tuple[int, ...]) -> tuple | None:
+    """Return the result of a launch that a device would refuse; None if it is allowed."""
+    grid, block, shared = geometry[:3], geometry[3:6], geometry[6]
+    threads = block[0] * block[1] * block[2]
+    limits = (1024, 1024, 64)
+    name = function.name
+    for axis, size, limit in zip("xyz", grid, attributes.MAX_GRID, strict=True):
+        if not 1 <= size <= limit:
+            detail = f"{name}: a grid of {grid}: {axis} must be from 1 to {limit}"
+            return fail(_INVALID, detail)
+    for axis, size, limit in zip("xyz", block, limits, strict=True):
+        if not 1 <= size <= limit:
+            detail = f"{name}: a block of {block}: {axis} must be from 1 to {limit}"
+            return fail(_INVALID, detail)
+    if threads > 1024:
+        return fail(_INVALID, f"{name}: a block of {block} has {threads} threads; 1024 may be")
+    if threads > function.kernel.max_threads:
+        detail = (
+            f"{name}: a block of {block} has {threads} threads, and the kernel was compiled "
+            f"for {function.kernel.max_threads} at most (__launch_bounds__)"
+        )
+        return fail(CUresult.CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, detail)
+    if not 0 <= shared <= function.shared_limit:
+        detail = (
+            f"{name}: {shared} bytes of dynamic shared memory beside "
+            f"{function.kernel.shared_bytes} static ones; {function.shared_limit} may be asked "
+            "for (CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES raises that)"
+        )
+        return fail(_INVALID, detail)
+    return None
+
+
+def _make_plan(function: Function, geometry: tuple[int, ...]) -> _Plan | tuple:
+    geometry = tuple(int(size) for size in geometry)
+    refusal = _refusal(function, geometry)
+    if refusal is not None:
+        return refusal
+    from ndgpu.driver.host.compiler import PtxError
+
+    with _compiling:
+        plan = function.plans.get(geometry)
+        if plan is None:
+            try:
+                plan = _Plan(function, geometry)
+            except PtxError as error:
+                return fail(CUresult.CUDA_ERROR_INVALID_PTX, f"{function.name}: {error}")
+            if len(function.plans) >= _MAX_PLANS:
+                function.plans.clear()
+            function.plans[geometry] = plan
+    return plan
+
+
+def cuLaunchKernel(
+    f: int,
+    gridDimX: int,
+    gridDimY: int,
+    gridDimZ: int,
+    blockDimX: int,
+    blockDimY: int,
+    blockDimZ: int,
+    sharedMemBytes: int,
+    hStream: int,
+    kernelParams: int,
+    extra: int,
+) -> tuple:
+    """Run a kernel; `kernelParams` is the address of an array of addresses of the arguments.
+
+    A launch that a device would refuse is refused with the device's error.  A kernel that
+    fails while it runs makes later calls fail, not this one.
+    """
+    context = thread.context
+    if context.error is not None:
+        return context.refuse()
+    function = functions.get(f)
+    if function is None:
+        return bad_function("cuLaunchKernel", f)
+    geometry = (
+        gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes
+    )  # fmt: skip
+    plan = function.plans.get(geometry)
+    if plan is None:
+        plan = _make_plan(function, geometry)
+        if isinstance(plan, tuple):
+            return plan
+    stream = context.streams.get(hStream)
+    if stream is None:
+        stream = find_stream(hStream, context)
+        if stream is None:
+            return bad_stream("cuLaunchKernel", hStream)
+    if function.context is not stream.context:
+        detail = (
+            f"cuLaunchKernel: {function.name} was loaded on host device "
+            f"{function.context.device.ordinal}, and the stream belongs to device "
+            f"{stream.context.device.ordinal}"
+        )
+        return fail(CUresult.CUDA_ERROR_INVALID_HANDLE, detail)
+    if plan.wants_params and not kernelParams:
+        detail = (
+            f"cuLaunchKernel: {function.name} has {len(function.kernel.params)} parameters, and "
+            + ("`extra` is not supported" if extra else "kernelParams is a null pointer")
+        )
+        return fail(CUresult.CUDA_ERROR_NOT_SUPPORTED if extra else _INVALID, detail)
+    stream.enqueue(_run, plan, kernelParams)
+    return OK
+
+
+def _run(plan: _Plan, params: int) -> None:
+    """Run a launch to its end; a failure poisons the context."""
+    address = workers.scratch(plan.scratch)
+    if not address:
+        code = int(CUresult.CUDA_ERROR_OUT_OF_MEMORY)
+    elif plan.blocks == 1:
+        code = plan.native(params, plan.address, 0, 1, address)
+    else:
+        code = _run_many(plan, params, address)
+    if code:
+        function = plan.function
+        error = CUresult(code)
+        function.context.poison(error, f"kernel {function.name} failed with {error.name}")
+
+
+def _run_many(plan: _Plan, params: int, address: int) -> int:
+    """Run a launch of several blocks here, or on all threads if it takes long."""
+    native, launch, blocks = plan.native, plan.address, plan.blocks
+    first = 0
+    start = time.perf_counter_ns()
+    if plan.cost == 0:
+        # How long a block takes is not known yet: run a few, and see.
+        first = max(1, blocks >> 6)
+        code = native(params, launch, 0, first, address)
+        if code:
+            return code
+        plan.cost = max(1, (time.perf_counter_ns() - start) * blocks // first)
+        start = time.perf_counter_ns()
+    left = blocks - first
+    threads = 1
+    if plan.cost * left > _WORTH_SHARING * blocks:
+        threads = workers.count()
+    if threads == 1:
+        code = native(params, launch, first, blocks, address)
+    else:
+        step = max(
+            1,
+            left // (threads * _CHUNKS),
+            min(_WORTH_FETCHING * blocks // plan.cost, left // threads),
+        )
+        code = workers.share(native, params, launch, first, blocks, step, plan.scratch)
+    if left:
+        cost = (time.perf_counter_ns() - start) * threads * blocks // left
+        plan.cost = (plan.cost + cost) // 2 or 1
+    return code

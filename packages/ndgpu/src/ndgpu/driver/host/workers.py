@@ -1,0 +1,202 @@
+"""The threads over which a large launch is spread.
+
+A launch is a range of blocks.  The thread that launches cuts it into chunks
+and works through them itself; idle helper threads take chunks from the same
+iterator.  A block does not know which thread ran it, so results do not depend
+on how the chunks fell.  The helpers are started at first need, wait when there
+is nothing to do, and are started anew in a forked child.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from ndgpu import config
+from ndgpu.driver.host.libc import libc
+
+__all__ = ["Native", "count", "resize", "scratch", "share"]
+
+Native = Callable[[int, int, int, int, int], int]
+"""A kernel's code: ``(params, launch, first_block, end_block, scratch) -> error``."""
+
+
+_ALIGN = 4096
+_OUT_OF_MEMORY = 2  # CUDA_ERROR_OUT_OF_MEMORY
+
+
+class _Scratch:
+    """Memory that goes with its thread."""
+
+    __slots__ = ("address", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = -(-size // _ALIGN) * _ALIGN
+        self.address = libc.aligned_alloc(_ALIGN, self.size) or 0
+
+    def __del__(self, free: Callable[[int], None] = libc.free) -> None:
+        free(self.address)
+
+
+class _Own(threading.local):
+    block = _Scratch(_ALIGN)
+    size = 0
+
+
+_own = _Own()
+
+
+def scratch(size: int) -> int:
+    """Return the address of `size` bytes of the calling thread's own; 0 if there are none.
+
+    A kernel keeps the shared and local memory of the block that it is at there.
+    """
+    own = _own
+    if size > own.size:
+        own.block = _Scratch(size)
+        own.size = own.block.size if own.block.address else 0
+    return own.block.address
+
+
+class _Job:
+    """One launch being worked through by several threads."""
+
+    __slots__ = (
+        "_chunks", "_closed", "_end", "_helpers", "_idle", "_launch", "_lock", "_native",
+        "_params", "_scratch", "_step", "code",
+    )  # fmt: skip
+
+    def __init__(
+        self, native: Native, params: int, launch: int, first: int, end: int, step: int, size: int
+    ) -> None:
+        self.code = 0
+        self._native, self._params, self._launch, self._scratch = native, params, launch, size
+        self._end, self._step = end, step
+        # next() on a range's iterator is atomic, so each chunk is taken by one thread.
+        self._chunks = iter(range(first, end, step))
+        self._lock = threading.Lock()
+        self._helpers = 0
+        self._closed = False
+        self._idle = threading.Lock()
+        self._idle.acquire()
+
+    def work(self) -> None:
+        """Take chunks until none is left, or until one has failed."""
+        address = scratch(self._scratch)
+        if self._scratch and not address:
+            self.code = self.code or _OUT_OF_MEMORY
+            return
+        for chunk in self._chunks:
+            end = min(chunk + self._step, self._end)
+            code = self._native(self._params, self._launch, chunk, end, address)
+            if code:
+                self.code = code
+            if self.code:
+                return
+
+    def help(self) -> None:
+        """Work on the job, unless its launch is over already."""
+        with self._lock:
+            if self._closed:
+                return
+            self._helpers += 1
+        self.work()
+        with self._lock:
+            self._helpers -= 1
+            if self._closed and self._helpers == 0:
+                self._idle.release()
+
+    def finish(self) -> None:
+        """Let no more helpers in, and wait for those that are."""
+        with self._lock:
+            first = not self._closed
+            self._closed = True
+            if first and self._helpers == 0:
+                return
+        self._idle.acquire()
+
+
+class _Pool:
+    """Helper threads that wait for jobs."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        for index in range(1, threads):
+            threading.Thread(target=self._serve, name=f"ndgpu-host-{index}", daemon=True).start()
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job.help()
+            del job  # it holds a kernel's arguments; do not keep it while waiting
+
+    def call(self, job: _Job, helpers: int) -> None:
+        for _ in range(helpers):
+            self._jobs.put(job)
+
+    def close(self) -> None:
+        for _ in range(1, self.threads):
+            self._jobs.put(None)
+
+
+_pool: _Pool | None = None
+_pool_lock = threading.Lock()
+
+
+def _get() -> _Pool:
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = _Pool(config.value("NDGPU_HOST_THREADS"))
+        return _pool
+
+
+def count() -> int:
+    """Return how many threads a large launch is spread over, the launching one included."""
+    pool = _pool
+    return (pool or _get()).threads
+
+
+def resize(threads: int) -> None:
+    """Use `threads` threads from now on, in place of ``NDGPU_HOST_THREADS``."""
+    global _pool
+    with _pool_lock:
+        if _pool is not None:
+            _pool.close()
+        _pool = _Pool(threads)
+
+
+def share(
+    native: Native, params: int, launch: int, first: int, end: int, step: int, scratch_bytes: int
+) -> int:
+    """Run the blocks from `first` to `end`, `step` at a time, on all threads; return 0 or an error.
+
+    Every block has run when this returns, unless one failed.
+    """
+    pool = _pool or _get()
+    job = _Job(native, params, launch, first, end, step, scratch_bytes)
+    chunks = -(-(end - first) // step)
+    pool.call(job, min(pool.threads, chunks) - 1)
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            job.work()
+            job.finish()
+            break
+        except KeyboardInterrupt as error:
+            # The helpers still use the arguments: stop only after they have.
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+    return job.code
+
+
+def _forked() -> None:
+    """Start afresh in a child process, which has none of the helper threads."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)
