@@ -140,10 +140,10 @@ devices: list[Device] = []
 _contexts: dict[int, Context] = {}
 
 
-def cuInit(flags: int) -> tuple:
+def cuInit(Flags: int) -> tuple:
     """Make the devices that ``NDGPU_HOST_DEVICES`` asks for; later calls change nothing."""
-    if flags != 0:
-        return fail(CUresult.CUDA_ERROR_INVALID_VALUE, f"cuInit: flags must be 0, not {flags}")
+    if Flags != 0:
+        return fail(CUresult.CUDA_ERROR_INVALID_VALUE, f"cuInit: flags must be 0, not {Flags}")
     with lock:
         if not devices:
             memory = config.value("NDGPU_HOST_MEMORY")
