@@ -178,14 +178,15 @@ def _locked(partial: Path) -> Iterator[None]:
 
 
 def _fetch(url: str, partial: Path, timeout: float, limit: int) -> None:
+    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     have = partial.stat().st_size if partial.exists() else 0
-    request = Request(url, headers={"User-Agent": "nnrun"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
     try:
+        request = Request(url, headers={"User-Agent": "nnrun"})
+        if have:
+            request.add_header("Range", f"bytes={have}-")
         with urlopen(request, timeout=timeout) as response:
             resumed = have > 0 and _starts_at(response, have)
             size = have if resumed else 0
@@ -203,7 +204,7 @@ def _fetch(url: str, partial: Path, timeout: float, limit: int) -> None:
     except DownloadError:
         partial.unlink(missing_ok=True)
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise DownloadError(f"{url}: {reason}") from error
     if expected is not None and size < expected:

@@ -169,6 +169,12 @@ class SerialIterator(Iterator):
             serializer("previous_epoch_detail", self._previous_epoch_detail)
         )
         if self._order is not None:
-            self._order = serializer("order", self._order)
+            order = serializer("order", self._order)
+            if len(order) != len(self._order):
+                raise ValueError(
+                    f"SerialIterator: the loaded order is of {len(order)} examples and the "
+                    f"dataset has {len(self._order)}"
+                )
+            self._order = order
             if hasattr(self.order_sampler, "serialize"):
                 self.order_sampler.serialize(serializer["order_sampler"])
