@@ -179,7 +179,7 @@ def test_library_that_is_not_installed(monkeypatch):
 
 
 def test_unknown_names():
-    with pytest.raises(AttributeError, match="cuda.bindings.driver has no 'CUnonsense'"):
+    with pytest.raises(AttributeError, match=r"cuda\.bindings\.driver has no 'CUnonsense'"):
         driver.CUnonsense
     with pytest.raises(AttributeError, match="has no attribute 'cuNonsense'"):
         driver.cuNonsense

@@ -147,13 +147,15 @@ def test_one_device_failing_leaves_the_other_alone(device, other):
 
 def test_current_context_is_the_threads_own(device):
     seen = []
-    thread = threading.Thread(
-        target=lambda: seen.append((host.cuCtxGetCurrent(), host.cuMemAlloc(8)))
-    )
+
+    def look():
+        seen.extend((host.cuCtxGetCurrent(), host.cuMemAlloc(8)))
+
+    thread = threading.Thread(target=look)
     thread.start()
     thread.join()
     nothing = (CUresult.CUDA_ERROR_INVALID_CONTEXT, None)
-    assert seen == [((CUresult.CUDA_SUCCESS, 0), nothing)]
+    assert seen == [(CUresult.CUDA_SUCCESS, 0), nothing]
     assert value(host.cuCtxGetCurrent()) == device.context.handle
 
 

@@ -1,5 +1,7 @@
 """Allocation, limits, frees, and questions about pointers."""
 
+import itertools
+
 import numpy as np
 import pytest
 from cuda.bindings.driver import CUmemorytype, CUpointer_attribute, CUresult
@@ -30,7 +32,7 @@ def test_fresh_memory_is_aligned_and_poisoned(device, size):
 def test_allocations_do_not_overlap(device):
     sizes = [100, 5000, 300, 3 << 20, 1] * 4
     spans = sorted((value(host.cuMemAlloc(size)), size) for size in sizes)
-    for (start, size), (following, _) in zip(spans, spans[1:], strict=False):
+    for (start, size), (following, _) in itertools.pairwise(spans):
         assert start + size <= following
 
 

@@ -82,8 +82,9 @@ class Context:
     def destroy(self) -> None:
         """Release all that was made here, and refuse calls until someone retains it again."""
         device = self.device
-        for thing in [*self.streams.values(), *self.owned.values(), *device.blocks.values()]:
-            thing.release()
+        for things in (self.streams, self.owned, device.blocks):  # modules free variables
+            for thing in list(things.values()):
+                thing.release()
         self.owned.clear()
         self.peers.clear()
         self.users = 0

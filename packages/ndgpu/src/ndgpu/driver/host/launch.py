@@ -74,7 +74,7 @@ class _Plan:
         self._keep = launch
         self.address = ctypes.addressof(launch)
         self.native = _prototype(kernel.entry(block))
-        self.scratch = kernel.scratch_bytes(block, shared)
+        self.scratch = max(64, kernel.scratch_bytes(block, shared))
         self.blocks = grid[0] * grid[1] * grid[2]
         self.wants_params = bool(kernel.params)
         self.function = function

@@ -117,8 +117,8 @@ def _obtain(size: int) -> tuple[int, int, int]:
 def allocate(size: int, kind: str, device: Device) -> Block | None:
     """Allocate `size` > 0 bytes; None if the device's limit or the machine's memory is reached.
 
-    `kind` is ``"device"``, ``"managed"`` or ``"pinned"``; the last is not counted as the
-    device's memory.
+    `kind` is ``"device"``, ``"managed"``, ``"variable"`` (a module's) or ``"pinned"``; the last
+    is not counted as the device's memory.
     """
     charge = 0 if kind == "pinned" else size
     with lock:

@@ -71,7 +71,7 @@ class Module:
         """Allocate and initialise the variables; False if there is no memory for them."""
         variables = self.program.variables
         for index, variable in enumerate(variables):
-            block = allocate(max(variable.size, 1), "device", self.context.device)
+            block = allocate(max(variable.size, 1), "variable", self.context.device)
             if block is None:
                 self.drop_variables()
                 return False
@@ -89,8 +89,7 @@ class Module:
     def drop_variables(self) -> None:
         """Free the variables."""
         for block in self.blocks.values():
-            if self.context.device.blocks.get(block.address) is block:
-                block.release()
+            block.release()
         self.blocks.clear()
 
     def release(self) -> None:

@@ -41,23 +41,26 @@ class _Scratch:
 
 
 class _Own(threading.local):
-    block = _Scratch(_ALIGN)
+    block: _Scratch | None = None
     size = 0
+    address = 0
 
 
 _own = _Own()
 
 
 def scratch(size: int) -> int:
-    """Return the address of `size` bytes of the calling thread's own; 0 if there are none.
+    """Return the address of `size` > 0 bytes of the calling thread's own; 0 if there are none.
 
     A kernel keeps the shared and local memory of the block that it is at there.
     """
     own = _own
     if size > own.size:
-        own.block = _Scratch(size)
-        own.size = own.block.size if own.block.address else 0
-    return own.block.address
+        block = _Scratch(size)
+        if not block.address:
+            return 0
+        own.block, own.size, own.address = block, block.size, block.address
+    return own.address
 
 
 class _Job:
@@ -85,7 +88,7 @@ class _Job:
     def work(self) -> None:
         """Take chunks until none is left, or until one has failed."""
         address = scratch(self._scratch)
-        if self._scratch and not address:
+        if not address:
             self.code = self.code or _OUT_OF_MEMORY
             return
         for chunk in self._chunks:
