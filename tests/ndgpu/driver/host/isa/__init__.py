@@ -1,0 +1,1 @@
+"""Every instruction form of the host device against an independent reference."""
