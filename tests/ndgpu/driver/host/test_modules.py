@@ -126,6 +126,17 @@ def test_variables_are_initialised(load):
     assert "the module has table, part, zeros" in host.last_error_detail()
 
 
+def test_variables_that_hold_addresses(load):
+    module = load(
+        Variable("pointers", "global", 24, 8, bytes(24), [(8, "data", 0), (16, "data", 12)]),
+        Variable("data", "global", 64, 4, b""),
+    )
+    pointers, size = host.cuModuleGetGlobal(module, b"pointers")[1:]
+    data = host.cuModuleGetGlobal(module, b"data")[1]
+    wanted = b"".join(number.to_bytes(8, "little") for number in (0, data, data + 12))
+    assert read(pointers, size) == wanted
+
+
 def test_variables_past_the_devices_memory(load, device, monkeypatch):
     variables = [Variable(name, "global", device.memory - 100, 8, b"") for name in ("a", "b")]
     monkeypatch.setattr(compiler, "load", lambda text: Program({}, tuple(variables)))
