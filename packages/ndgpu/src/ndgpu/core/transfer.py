@@ -1,0 +1,288 @@
+"""Between host memory and device memory: `get`, `set`, `array`, `asarray`, `asnumpy`.
+
+Guarantees: host memory given to these functions may be changed or freed as soon
+as they return; what they return to the host is complete (unless
+``blocking=False`` was asked for).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ndgpu import runtime
+from ndgpu.core import casts, layout, views
+from ndgpu.core.dtypes import as_dtype
+from ndgpu.core.ndarray import allocate, ndarray
+
+__all__ = ["array", "asarray", "asnumpy", "from_host", "from_pickle", "to_host"]
+
+
+def to_host(
+    a: ndarray,
+    stream: Any = None,
+    order: str = "C",
+    out: np.ndarray | None = None,
+    blocking: bool = True,
+) -> np.ndarray:
+    """Copy `a` to host memory; see `ndarray.get`."""
+    if order not in ("C", "F", "A"):
+        raise ValueError(f"order must be one of 'C', 'F', or 'A' (got {order!r})")
+    fortran = a._f_contiguous and not a._c_contiguous
+    if order == "A":
+        order = "F" if fortran else "C"
+    if out is not None:
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"get: `out` must be a numpy.ndarray, got {type(out).__name__}")
+        if out.shape != a._shape or out.dtype != a._dtype:
+            raise ValueError(
+                f"get: `out` must have shape {a._shape} and dtype {a._dtype}, "
+                f"got shape {out.shape} and dtype {out.dtype}"
+            )
+        if not out.flags.c_contiguous or not out.flags.writeable:
+            raise ValueError("get: `out` must be C-contiguous and writeable")
+        result, order = out, "C"
+    else:
+        result = np.empty(a._shape, a._dtype, order)  # type: ignore[call-overload]
+    with runtime.Device(a.device_id):
+        # The copy to one dense block must be queued where the transfer is.
+        with _on(stream):
+            dense = a
+            if not (a._c_contiguous if order == "C" else a._f_contiguous):
+                dense = casts.copy(a, order)
+            dense.data.copy_to_host_async(result.ctypes.data, a.nbytes)
+            queue = runtime.get_current_stream()
+        if blocking:
+            queue.synchronize()
+    return result
+
+
+class _Nothing:
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *args: object) -> None:
+        return None
+
+
+def _on(stream: Any) -> Any:
+    return _Nothing() if stream is None else stream
+
+
+def from_host(a: ndarray, source: Any, stream: Any = None) -> None:
+    """Copy a NumPy array of the same shape into `a`; see `ndarray.set`."""
+    if isinstance(source, ndarray):
+        raise TypeError("set: expected a numpy.ndarray, got a device array: use `a[...] = x`")
+    source = np.asarray(source)
+    if source.shape != a._shape:
+        raise ValueError(
+            f"set: shapes differ: the device array has {a._shape}, the NumPy array {source.shape}"
+        )
+    if a._size == 0:
+        return
+    fortran = not a._c_contiguous and a._f_contiguous
+    source = np.asarray(source, a._dtype, order="F" if fortran else "C")
+    with runtime.Device(a.device_id), _on(stream):
+        if a._c_contiguous or fortran:
+            a.data.copy_from_host(source.ctypes.data, source.nbytes)
+        else:
+            dense = allocate(a._shape, a._dtype)
+            dense._data.copy_from_host(source.ctypes.data, source.nbytes)
+            casts.copy_into(a, dense)
+
+
+def from_pickle(source: np.ndarray) -> ndarray:
+    """Make the array that was pickled, on the current device."""
+    return _upload(source)
+
+
+def _upload(source: np.ndarray, order: str = "K") -> ndarray:
+    dtype = as_dtype(source.dtype)
+    fortran = order == "F" or (
+        order in ("K", "A") and source.flags.f_contiguous and not source.flags.c_contiguous
+    )
+    result = allocate(source.shape[::-1], dtype).T if fortran else allocate(source.shape, dtype)
+    result._base = None
+    if source.size:
+        source = np.asarray(source, dtype, order="F" if fortran else "C")
+        result._data.copy_from_host(source.ctypes.data, source.nbytes)
+    return result
+
+
+def array(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: bool | None = True,
+    order: str = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+) -> ndarray:
+    """Make a device array from anything NumPy makes an array from, or from a device array.
+
+    Parameters
+    ----------
+    object : array-like
+        A device array, a NumPy array, a number, nested sequences of these, or an
+        object with ``__cuda_array_interface__``.
+    dtype : dtype-like, optional
+        As NumPy chooses by default.
+    copy : bool, optional
+        Whether a device array is copied; False or None does not where it need
+        not be; False raises if it must.
+    order : {'K', 'C', 'F', 'A'}
+        Memory layout.
+    subok : bool
+        Accepted for NumPy's sake; there are no subclasses.
+    ndmin : int
+        Axes of length one are put in front up to this number.
+
+    Returns
+    -------
+    ndarray
+        On the current device.
+
+    Raises
+    ------
+    TypeError
+        If the elements have a dtype that no device array can have.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.array([[1, 2], [3, 4]], dtype="f4")
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
+    if isinstance(object, ndarray):
+        result = _from_device(object, dtype, copy, order)
+    elif hasattr(object, "__cuda_array_interface__"):
+        result = _from_device(_from_interface(object), dtype, copy, order)
+    else:
+        if copy is False:
+            raise ValueError(
+                "Unable to avoid copy while creating a device array as requested: the data are "
+                "in host memory"
+            )
+        if isinstance(object, (list, tuple)) and _holds_device_array(object):
+            result = _from_device(_stack(object), dtype, None, order)
+        else:
+            host = np.asarray(object, None if dtype is None else as_dtype(dtype))
+            result = _upload(host, order)
+    if ndmin > result.ndim:
+        result = views.reshape(result, (1,) * (ndmin - result.ndim) + result._shape)
+    return result
+
+
+def asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: bool | None = None) -> ndarray:
+    """Return `a` as a device array, itself if it is one already; see `array`.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> x = ndgpu.asarray([1.0, 2.0])
+    >>> ndgpu.asarray(x) is x
+    True
+    """
+    if type(a) is ndarray and dtype is None and copy is None and order == "K":
+        return a
+    return array(a, dtype, copy=copy, order=order)
+
+
+def asnumpy(
+    a: Any,
+    stream: Any = None,
+    order: str = "C",
+    out: np.ndarray | None = None,
+    *,
+    blocking: bool = True,
+) -> np.ndarray:
+    """Return `a` as a NumPy array: a copy of a device array, else ``numpy.asarray(a)``.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.asnumpy(ndgpu.arange(3))
+    array([0, 1, 2])
+    """
+    if isinstance(a, ndarray):
+        return to_host(a, stream, order, out, blocking)
+    if hasattr(a, "__cuda_array_interface__"):
+        return to_host(_from_interface(a), stream, order, out, blocking)
+    result = np.asarray(a, order=order)  # type: ignore[call-overload]
+    if out is not None:
+        np.copyto(out, result)
+        return out
+    return result
+
+
+def _from_device(a: ndarray, dtype: Any, copy: bool | None, order: str) -> ndarray:
+    wanted = a._dtype if dtype is None else as_dtype(dtype)
+    dense = (
+        order in ("K", "A", None)
+        or (order == "C" and a._c_contiguous)
+        or (order == "F" and a._f_contiguous)
+    )
+    elsewhere = a.device_id != runtime.current_device_id()
+    if wanted == a._dtype and dense and not elsewhere and not copy:
+        return a
+    if copy is False:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
+    if elsewhere:
+        a = _to_current_device(a)
+    return casts.astype(a, wanted, order or "K")
+
+
+def _to_current_device(a: ndarray) -> ndarray:
+    with runtime.Device(a.device_id):
+        dense = a if a._c_contiguous else casts.copy(a)
+        # The other device's work must be done before this device's stream reads it.
+        ready = runtime.Event()
+        ready.record()
+    runtime.get_current_stream().wait_event(ready)
+    result = allocate(a._shape, a._dtype)
+    result._data.copy_from_device_async(dense.data, a.nbytes)
+    return result
+
+
+def _from_interface(source: Any) -> ndarray:
+    interface = source.__cuda_array_interface__
+    if interface.get("mask") is not None:
+        raise ValueError("__cuda_array_interface__ with a mask is not supported")
+    shape = tuple(interface["shape"])
+    dtype = as_dtype(np.dtype(interface["typestr"]))
+    strides = interface.get("strides")
+    low, high = layout.extent(
+        shape, layout.c_strides(shape, dtype.itemsize) if strides is None else strides, 1
+    )
+    address = interface["data"][0] or 0
+    memory = runtime.UnownedMemory(address + low, high - low + dtype.itemsize - 1, source)
+    result = ndarray(shape, dtype, runtime.MemoryPointer(memory, -low), strides)
+    producer = interface.get("stream")
+    if producer is not None and interface.get("version", 0) >= 3:
+        current = runtime.get_current_stream()
+        if producer not in (current.ptr, 1 if current.ptr == 0 else None):
+            runtime.ExternalStream(0 if producer == 1 else producer).synchronize()
+    return result
+
+
+def _holds_device_array(values: Any) -> bool:
+    return any(
+        isinstance(v, ndarray) or (isinstance(v, (list, tuple)) and _holds_device_array(v))
+        for v in values
+    )
+
+
+def _stack(values: Any) -> ndarray:
+    parts = [array(v, copy=None) for v in values]
+    shape = parts[0]._shape
+    if any(part._shape != shape for part in parts):
+        raise ValueError(
+            "setting an array element with a sequence. The requested array has an inhomogeneous "
+            "shape after 1 dimensions."
+        )
+    result = allocate((len(parts), *shape), np.result_type(*[part._dtype for part in parts]))
+    for k, part in enumerate(parts):
+        casts.copy_into(result[k], part)
+    return result
