@@ -41,9 +41,15 @@ class Bound:
         self._launch: Callable[..., tuple[Any, ...]] = driver.cuLaunchKernel
 
     def __call__(
-        self, grid: int, block: int, stream: int, values: Sequence[Any], shared_mem: int = 0
+        self,
+        grid: int,
+        block: int,
+        stream: int,
+        values: Sequence[Any],
+        shared_mem: int = 0,
+        grid_y: int = 1,
     ) -> None:
-        """Launch on a one-dimensional grid.
+        """Launch with one-dimensional blocks.
 
         Parameters
         ----------
@@ -55,17 +61,19 @@ class Bound:
             What `struct` packs by the codes: pointers as int, complex numbers as bytes.
         shared_mem : int
             Bytes of dynamic shared memory.
+        grid_y : int
+            Blocks in the second dimension.
         """
         slot = self._free.pop() if self._free else self._packer.take()
         try:
             self._pack_into(slot[0], 0, *values)
             result = self._launch(
-                self._handle, grid, 1, 1, block, 1, 1, shared_mem, stream, slot[1], 0
+                self._handle, grid, grid_y, 1, block, 1, 1, shared_mem, stream, slot[1], 0
             )
         finally:
             self._free.append(slot)
         if result[0]:
-            self.function.fail(result, (grid, 1, 1), (block, 1, 1))
+            self.function.fail(result, (grid, grid_y, 1), (block, 1, 1))
 
 
 class Function:

@@ -58,7 +58,7 @@ from ndgpu.compile.dtypes import pack_code
 from ndgpu.kernels import geometry, planning
 from ndgpu.kernels.source import Operand, Spec, generate
 
-__all__ = ["Elementwise", "Operand"]
+__all__ = ["Elementwise", "Operand", "Shown", "number"]
 
 _PLANS_KEPT = 512
 _NEEDS_ORDER = re.compile(r"\bi\b|\b_ind\b")
@@ -201,7 +201,7 @@ class Elementwise:
         args: Sequence[Any],
     ) -> None:
         values = [
-            _number(value, operand) if operand.kind == "scalar" else value.ptr
+            number(value, operand) if operand.kind == "scalar" else value.ptr
             for operand, value in zip(self.operands, args, strict=True)
         ]
         bound(grid, block, stream, (*static, *values))
@@ -222,9 +222,8 @@ class Elementwise:
                 pack_code(operand.dtype) if operand.kind == "scalar" else "Q"
                 for operand in self.operands
             ]
-            bound = Bound(module.get_function(entry), (*static_codes, *codes))
-            if config.value("NDGPU_DEBUG"):
-                bound = _Shown(module.get_function(entry), (*static_codes, *codes))
+            kind = Shown if config.value("NDGPU_DEBUG") else Bound
+            bound = kind(module.get_function(entry), (*static_codes, *codes))
             self._variants[key] = bound
         return bound
 
@@ -251,19 +250,27 @@ class Elementwise:
         return ready
 
 
-class _Shown(Bound):
+class Shown(Bound):
     """A bound function that prints each launch's geometry (``NDGPU_DEBUG``)."""
 
     __slots__ = ()
 
     def __call__(
-        self, grid: int, block: int, stream: int, values: Sequence[Any], shared_mem: int = 0
+        self,
+        grid: int,
+        block: int,
+        stream: int,
+        values: Sequence[Any],
+        shared_mem: int = 0,
+        grid_y: int = 1,
     ) -> None:
-        print(f"// ndgpu: {self.function.name}<<<{grid}, {block}, {shared_mem}>>>", file=sys.stderr)
-        super().__call__(grid, block, stream, values, shared_mem)
+        """Print, and launch."""
+        name = self.function.name
+        print(f"// ndgpu: {name}<<<({grid}, {grid_y}), {block}, {shared_mem}>>>", file=sys.stderr)
+        super().__call__(grid, block, stream, values, shared_mem, grid_y)
 
 
-def _number(value: Any, operand: Operand) -> Any:
+def number(value: Any, operand: Operand) -> Any:
     """Convert a scalar to what its dtype's `struct` code takes."""
     dtype = operand.dtype
     kind = dtype.kind

@@ -31,7 +31,7 @@ from ndgpu.kernels.layout import broadcast_strides, collapse, magic
 if TYPE_CHECKING:
     from ndgpu.kernels.source import Operand
 
-__all__ = ["Variant", "plan"]
+__all__ = ["Loop", "Variant", "divisors", "plan", "plan_loop", "round_rank"]
 
 _SHORT = 32
 """Inner dimensions below a warp leave lanes idle as rows."""
@@ -66,6 +66,87 @@ class Variant:
     index_rank: int
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """How threads are laid over a collapsed loop.
+
+    Attributes
+    ----------
+    form, classes, rank, wide
+        As in `Variant`; `classes` of the looped operands alone.
+    grid, block : int
+    static : tuple
+        Values of the form's leading parameters.
+    """
+
+    form: str
+    classes: tuple[str, ...]
+    rank: int
+    wide: bool
+    grid: int
+    block: int
+    static: tuple[Any, ...]
+
+
+def plan_loop(
+    dims: tuple[int, ...],
+    strides: Sequence[tuple[int, ...]],
+    items: Sequence[int],
+    block: int,
+    *,
+    wide: bool = False,
+) -> Loop:
+    """Lay threads over a collapsed loop.
+
+    Parameters
+    ----------
+    dims : tuple of int
+        Lengths, none 0, as `ndgpu.kernels.layout.collapse` returns them.
+    strides : sequence of tuple of int
+        For each operand.
+    items : sequence of int
+        Size in bytes of each operand's elements.
+    block : int
+        Threads of a block at most.
+    wide : bool
+        Whether to use 64-bit indices where 32 bits would do.
+    """
+    size, rank, inner = prod(dims), len(dims), dims[-1]
+    reach = [sum((n - 1) * abs(k) for n, k in zip(dims, s, strict=True)) for s in strides]
+    wide = wide or size > _INT32 - block or any((inner - 1) * abs(s[-1]) > _INT32 for s in strides)
+    form = "flat" if rank == 1 else "rows" if inner >= _SHORT else "points"
+    if form == "points":
+        wide = wide or any(bytes_ > _INT32 for bytes_ in reach)
+        classes = ["p"] * len(strides)
+    else:
+        classes = [
+            "c" if s[-1] == item or inner == 1 else "b" if s[-1] == 0 else "s"
+            for s, item in zip(strides, items, strict=True)
+        ]
+    rounded = round_rank(rank)
+    pad = rounded - rank
+    dims = (1,) * pad + dims
+    strides = tuple((0,) * pad + tuple(s) for s in strides)
+    grid = -(-size // block)
+    static: tuple[Any, ...]
+    if form == "flat":
+        steps = [s[-1] for s, c in zip(strides, classes, strict=True) if c == "s"]
+        static = (size, *steps)
+    elif form == "rows":
+        block = row_block(inner, block)
+        per_row = -(-inner // block)
+        grid = per_row * (size // inner)
+        static = (_pack_rows(size, inner, per_row, dims[:-1], strides),)
+    else:
+        static = (_pack_points(size, dims, strides, wide),)
+    return Loop(form, tuple(classes), rounded, wide, grid, block, static)
+
+
+def round_rank(rank: int) -> int:
+    """Round a rank up to one that kernels are made for."""
+    return next(r for r in _RANKS if r >= rank)
+
+
 def plan(
     operands: Sequence[Operand],
     args: Sequence[Any],
@@ -74,7 +155,7 @@ def plan(
     keep_order: bool,
     uses_ind: bool,
 ) -> tuple[Variant, int, int, tuple[Any, ...]]:
-    """Choose the kernel for a launch.
+    """Choose the kernel for an elementwise launch.
 
     Parameters
     ----------
@@ -96,65 +177,33 @@ def plan(
     static : tuple
         Values of the kernel's leading parameters, to be packed.
     """
-    looped, raw = [], []
+    items, strides, raw = [], [], []
     for operand, value in zip(operands, args, strict=True):
         if operand.kind in ("in", "out"):
-            looped.append((operand, broadcast_strides(shape, value.shape, value.strides)))
+            items.append(operand.dtype.itemsize)
+            strides.append(broadcast_strides(shape, value.shape, value.strides))
         elif operand.kind != "scalar":
             raw.append(value)
-    size = prod(shape)
-    dims, strides = collapse(shape, [s for _, s in looped], keep_order=keep_order)
-    rank = len(dims)
-    wide = size > _INT32 - block or any(
-        (dims[d] - 1) * abs(s[d]) > _INT32 for s in strides for d in range(rank)
-    )
-    inner = dims[-1]
-    items = [operand.dtype.itemsize for operand, _ in looped]
-    form = "flat" if rank == 1 else "rows" if inner >= _SHORT else "points"
-    if form == "points":
-        wide = wide or any(
-            sum((dims[d] - 1) * abs(s[d]) for d in range(rank)) > _INT32 for s in strides
-        )
-        classes = ["p"] * len(looped)
-    else:
-        classes = [
-            "c" if s[-1] == item or inner == 1 else "b" if s[-1] == 0 else "s"
-            for s, item in zip(strides, items, strict=True)
-        ]
-    rounded = next(r for r in _RANKS if r >= rank)
-    pad = rounded - rank
-    dims = (1,) * pad + dims
-    strides = tuple((0,) * pad + s for s in strides)
-    static: list[Any] = []
-    if form == "flat":
-        grid = -(-size // block)
-        static.append(size)
-        static += [s[-1] for s, c in zip(strides, classes, strict=True) if c == "s"]
-    elif form == "rows":
-        block = row_block(inner, block)
-        per_row = -(-inner // block)
-        grid = per_row * (size // inner)
-        static.append(_pack_rows(size, inner, per_row, dims[:-1], strides))
-    else:
-        grid = -(-size // block)
-        static.append(_pack_points(size, dims, strides, wide))
+    dims, merged = collapse(shape, strides, keep_order=keep_order)
+    loop = plan_loop(dims, merged, items, block)
+    static = list(loop.static)
     if uses_ind:
         whole = shape or (1,)
-        static.append(struct.pack(f"={len(whole) + 1}q", size, *whole))
+        static.append(struct.pack(f"={len(whole) + 1}q", prod(shape), *whole))
     for value in raw:
         # A zero-dimensional array is seen as one of one element.
         numbers = (*(value.shape or (1,)), *(value.strides or (0,)))
         static.append(struct.pack(f"={1 + len(numbers)}q", value.size, *numbers))
-    by_class = iter(classes)
+    by_class = iter(loop.classes)
     variant = Variant(
-        form,
+        loop.form,
         tuple(next(by_class) if o.kind in ("in", "out") else "" for o in operands),
-        rounded,
-        wide,
+        loop.rank,
+        loop.wide,
         tuple((max(value.ndim, 1), value._c_contiguous) for value in raw),
         max(len(shape), 1) if uses_ind else 0,
     )
-    return variant, grid, block, tuple(static)
+    return variant, loop.grid, loop.block, tuple(static)
 
 
 def _pack_rows(
@@ -178,5 +227,10 @@ def _pack_points(
     flat = [number for s in strides for number in s]
     if wide:
         return struct.pack(f"={1 + len(dims) + len(flat)}q", size, *dims, *flat)
-    divisors = [number for d in dims for number in (d, *magic(d))]
-    return struct.pack(f"=i{len(divisors)}I{len(flat)}i", size, *divisors, *flat)
+    numbers = divisors(dims)
+    return struct.pack(f"=i{len(numbers)}I{len(flat)}i", size, *numbers, *flat)
+
+
+def divisors(dims: Sequence[int]) -> list[int]:
+    """Return the members of an array of ``struct _Divisor``."""
+    return [number for d in dims for number in (d, *magic(d))]

@@ -7,6 +7,7 @@ are the generator's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import numpy as np
 from ndgpu.compile.dtypes import cast, ctype, headers_of
 from ndgpu.kernels.planning import Variant
 
-__all__ = ["Operand", "Spec", "generate", "prologue"]
+__all__ = ["DIVISOR", "LoopCode", "Operand", "Spec", "generate", "loop_code", "prologue", "read"]
 
 Kind = Literal["in", "out", "scalar", "raw", "rawout"]
 
@@ -96,8 +97,9 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
     needs_index = bool(raw) or variant.index_rank
     headers = (*spec.headers, "index") if needs_index else spec.headers
     lines = prologue(spec.operands, headers, spec.types, spec.preamble)
-    parameters, codes, setup, addresses = _loop(variant, wide, looped, classes)
-    lines += parameters.pop(0)
+    loop = loop_code(variant.form, variant.rank, wide, looped, classes)
+    parameters, codes, addresses = list(loop.parameters), list(loop.codes), loop.addresses
+    lines += loop.declarations
     if variant.index_rank:
         parameters.append(f"const ndgpu::Shape<{variant.index_rank}> _shape")
         codes.append(f"{8 * (variant.index_rank + 1)}s")
@@ -113,7 +115,7 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
             parameters.append(f"{const}{memory}* _p_{name}")
     name = f"{spec.name}_{variant.form}"
     lines.append(f'extern "C" __global__ void {name}({", ".join(parameters)}) {{')
-    lines += setup
+    lines += loop.setup
     lines.append("  const long long n = _n;")
     # Scalars and raw arrays can be used in loop_prep and after_loop as well.
     for k, operand in enumerate(raw):
@@ -123,7 +125,7 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
         lines.append(f"  const {kind} {operand.name}(_p_{operand.name}, _raw{k});")
     for operand in spec.operands:
         if operand.kind == "scalar":
-            lines.append(f"  {_read(operand, f'_p_{operand.name}')}")
+            lines.append(f"  {read(operand, f'_p_{operand.name}')}")
     if spec.loop_prep:
         lines += [spec.loop_prep, "  ;"]
     lines.append("  if (_inside) {")
@@ -133,14 +135,14 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
     by_name = dict(zip([o.name for o in looped], addresses, strict=True))
     if spec.guard is not None:
         guard = next(o for o in looped if o.name == spec.guard)
-        lines += [f"    {_read(guard, by_name[guard.name])}", f"    if ({spec.guard}) {{"]
+        lines += [f"    {read(guard, by_name[guard.name])}", f"    if ({spec.guard}) {{"]
     stores = []
     for operand in looped:
         address = by_name[operand.name]
         if operand.name == spec.guard:
             continue
         if operand.kind == "in":
-            lines.append(f"    {_read(operand, address)}")
+            lines.append(f"    {read(operand, address)}")
         elif operand.compute is None or operand.compute == operand.dtype:
             lines.append(f"    {ctype(operand.dtype)}& {operand.name} = {address};")
         else:
@@ -159,7 +161,8 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
     return "\n".join(lines), name, tuple(codes)
 
 
-def _read(operand: Operand, address: str) -> str:
+def read(operand: Operand, address: str) -> str:
+    """Write the declaration of an operand that is only read."""
     compute = operand.dtype if operand.compute is None else operand.compute
     return f"const {ctype(compute)} {operand.name} = {cast(address, operand.dtype, compute)};"
 
@@ -170,19 +173,50 @@ def _at(operand: Operand, offset: str) -> str:
     return f"(*({const}{ctype(operand.dtype)}*)({base} + {offset}))"
 
 
-def _loop(
-    variant: Variant, index: str, looped: list[Operand], classes: list[str]
-) -> tuple[list[Any], list[str], list[str], list[str]]:
-    """Write the parts that depend on the form.
+DIVISOR = "struct _Divisor { unsigned int by, multiplier, shift; };"
+"""Division by multiplication: `ndgpu.kernels.layout.magic` makes the numbers."""
 
-    Returns the parameters (the first entry is a list of declarations that stand before the
-    kernel), their codes, the statements that find ``_i``, ``_n`` and ``_inside``, and the
-    lvalue of each array's element.
+
+@dataclass(frozen=True, slots=True)
+class LoopCode:
+    """The parts of a kernel that depend on the loop's form.
+
+    Attributes
+    ----------
+    declarations : list of str
+        What stands before the kernel.
+    parameters, codes : list of str
+        Leading parameters and their `struct` codes.
+    setup : list of str
+        Statements that find ``_i``, ``_n`` and ``_inside``.
+    addresses : list of str
+        The lvalue of each operand's element.
     """
-    rank, count = variant.rank, len(looped)
-    if variant.form == "flat":
-        parameters: list[Any] = [[], f"const {index} _n"]
-        codes = ["q" if variant.wide else "i"]
+
+    declarations: list[str]
+    parameters: list[str]
+    codes: list[str]
+    setup: list[str]
+    addresses: list[str]
+
+
+def loop_code(
+    form: str, rank: int, index: str, looped: Sequence[Operand], classes: Sequence[str]
+) -> LoopCode:
+    """Write the parts of a kernel that depend on the loop's form.
+
+    Parameters
+    ----------
+    form, rank, classes
+        As in `ndgpu.kernels.planning.Loop`.
+    index : str
+        C type of indices.
+    looped : sequence of Operand
+    """
+    count = len(looped)
+    if form == "flat":
+        parameters = [f"const {index} _n"]
+        codes = ["q" if index == "long long" else "i"]
         setup = [
             f"  const {index} _i = ({index})blockIdx.x * ({index})blockDim.x + threadIdx.x;",
             "  const bool _inside = _i < _n;",
@@ -195,8 +229,8 @@ def _loop(
                 addresses.append(_at(operand, f"_i * _s_{operand.name}"))
             else:
                 addresses.append(f"_p_{operand.name}[{'_i' if kind == 'c' else '0'}]")
-        return parameters, codes, setup, addresses
-    if variant.form == "rows":
+        return LoopCode([], parameters, codes, setup, addresses)
+    if form == "rows":
         outer = rank - 1
         struct = [
             f"struct _Loop {{ long long size, inner, per_row, shape[{outer}], "
@@ -236,9 +270,9 @@ def _loop(
             else:
                 addresses.append(f"{row}[{'_k' if kind == 'c' else '0'}]")
         size = 8 * (3 + outer + count * rank)
-        return [struct, "const _Loop _l"], [f"{size}s"], setup, addresses
+        return LoopCode(struct, ["const _Loop _l"], [f"{size}s"], setup, addresses)
     # points
-    if variant.wide:
+    if index == "long long":
         struct = [f"struct _Loop {{ long long size, shape[{rank}], stride[{count}][{rank}]; }};"]
         size = 8 * (1 + rank + count * rank)
         divide = [
@@ -247,7 +281,7 @@ def _loop(
         ]
     else:
         struct = [
-            "struct _Divisor { unsigned int by, multiplier, shift; };",
+            DIVISOR,
             f"struct _Loop {{ int size; _Divisor shape[{rank}]; int stride[{count}][{rank}]; }};",
         ]
         size = 4 * (1 + 3 * rank + count * rank)
@@ -271,4 +305,4 @@ def _loop(
         "  }",
     ]
     addresses = [_at(operand, f"_o{k}") for k, operand in enumerate(looped)]
-    return [struct, "const _Loop _l"], [f"{size}s"], setup, addresses
+    return LoopCode(struct, ["const _Loop _l"], [f"{size}s"], setup, addresses)

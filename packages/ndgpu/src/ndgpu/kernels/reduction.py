@@ -1,0 +1,461 @@
+"""Reductions with all types known: generated, compiled, planned and launched.
+
+The contract with `ndgpu.core`
+------------------------------
+A `Reduction` is made once for an expression and its dtypes, kept by the caller, and
+launched often::
+
+    total = Reduction(
+        "sum_float32",
+        (Operand("x", float32),),                 # inputs: "in" and "scalar", as in Elementwise
+        Operand("z", float32, "out"),             # one output
+        map_expr="x",                             # of the inputs' names
+        reduce_expr="a + b",                      # of two partial results
+        post_map_expr="z = a",                    # statement: from the result to the output
+        reduce_type="float",                      # C type of partial results
+        identity="0",                             # C expression, or None where there is none
+    )
+    total.launch([x], out, shape, axes)
+
+* `launch(args, out, shape, axes)`: `args` are arrays that broadcast to `shape`, and numbers;
+  `axes` is a sorted tuple of non-negative axes of `shape` to reduce (all of them for a full
+  reduction; empty is allowed).  `out` is an array whose shape is `shape` without those axes
+  *or* with 1 in their place (keepdims); any strides.
+* In `map_expr`, ``_j`` (``long long``) is the element's number in C order within the reduced
+  axes, and ``_n`` the number of elements reduced per output (``_n`` also in `post_map_expr`,
+  so a mean is ``post_map_expr="z = a / _n"``).
+* `reduce_expr` must be associative and commutative; partial results are combined in an order
+  that depends on shapes, strides and the device, never on timing, so results repeat bit by bit.
+* Several outputs: give a sequence of operands, and of arrays to `launch`.
+* `reduce_type` may be a structure with a default constructor (trivially copyable, of at most
+  64 bytes);
+  ``<ndgpu/reduce.cuh>`` is always included and has ``ndgpu::Indexed<T>`` (``value``, ``index``)
+  for argmin and argmax, with ``ndgpu::argmin(a, b)`` and ``ndgpu::argmax(a, b)`` that prefer
+  NaN and then the lower index, as NumPy; map with ``ndgpu::Indexed<T>{x, _j}`` and finish with
+  ``z = a.index``.
+* `identity` None is right for min and max: it is never read where there is an element.  An
+  empty reduction (a zero among the reduced axes) with identity None raises `ValueError`.
+* `Operand.compute` converts as in `Elementwise`: set it to reduce float16 in float.
+
+Guarantees: at most two launches; scratch memory comes from the caller's allocator
+(`ndgpu.runtime.alloc`), stream-ordered.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from ndgpu import config, runtime
+from ndgpu.compile import Bound, get_module
+from ndgpu.compile.dtypes import pack_code
+from ndgpu.kernels import geometry
+from ndgpu.kernels.elementwise import Shown, number
+from ndgpu.kernels.layout import broadcast_strides, collapse
+from ndgpu.kernels.planning import divisors, plan_loop, round_rank
+from ndgpu.kernels.reduction_source import (
+    PARTIAL_BYTES,
+    WARP_ROWS,
+    ReductionSpec,
+    ReductionVariant,
+    generate,
+)
+from ndgpu.kernels.source import Operand
+
+__all__ = ["Operand", "Reduction"]
+
+_PLANS_KEPT = 512
+_INT32 = 2**31 - 1
+_FEW = 32
+"""Fewer elements than this are not worth a warp."""
+_LONG = 4096
+"""From here on a block of several warps reduces one row."""
+_WARPS = 8
+_ROW_CHUNK = 16384
+_COLUMN_CHUNK = 64
+"""Least elements of one output that a block, or a thread, takes before work is split further."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One launch: the kernel, its geometry and its leading arguments."""
+
+    bound: Bound
+    grid: int
+    chunks: int
+    block: int
+    static: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """The one or two launches of a reduction of one layout."""
+
+    first: _Step
+    second: _Step | None
+    scratch: int
+
+
+class Reduction:
+    """A reduction with known types; the module's docstring is its contract.
+
+    Parameters
+    ----------
+    name : str
+        Becomes part of the kernels' names.
+    inputs : sequence of Operand
+        Of kind ``"in"`` or ``"scalar"``.
+    outputs : Operand or sequence of Operand
+    map_expr, reduce_expr : str
+        Expressions: of the inputs, and of two partial results ``a`` and ``b``.
+    post_map_expr : str
+        Statement that sets the outputs from ``a``.
+    reduce_type : str
+        C type of partial results.
+    identity : str or None
+        C expression that a reduction starts from.
+    preamble : str, optional
+    types : mapping of str to str, optional
+    headers, options : sequence of str, optional
+        As in `ndgpu.kernels.elementwise.Elementwise`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[Operand],
+        outputs: Operand | Sequence[Operand],
+        map_expr: str,
+        reduce_expr: str,
+        post_map_expr: str,
+        reduce_type: str,
+        identity: str | None,
+        *,
+        preamble: str = "",
+        types: Mapping[str, str] | None = None,
+        headers: Sequence[str] = (),
+        options: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self._spec = ReductionSpec(
+            re.sub(r"\W", "_", name),
+            tuple(inputs),
+            (outputs,) if isinstance(outputs, Operand) else tuple(outputs),
+            map_expr,
+            reduce_expr,
+            post_map_expr,
+            reduce_type,
+            identity,
+            preamble,
+            dict(types or {}),
+            tuple(headers),
+        )
+        self._options = tuple(options)
+        self._keep_order = re.search(r"\b_j\b", map_expr) is not None
+        self._scalars = [
+            (k, operand) for k, operand in enumerate(inputs) if operand.kind == "scalar"
+        ]
+        self._bounds: dict[tuple[int, ReductionVariant], Bound] = {}
+        self._plans: dict[tuple[Any, ...], _Ready] = {}
+
+    def __repr__(self) -> str:
+        return f"<Reduction {self.name}>"
+
+    def launch(
+        self,
+        args: Sequence[Any],
+        out: Any,
+        shape: tuple[int, ...],
+        axes: tuple[int, ...],
+        stream: Any = None,
+    ) -> None:
+        """Reduce arrays along axes.
+
+        Parameters
+        ----------
+        args : sequence
+            One array or number per input.
+        out : array or sequence of array
+            Shaped as `shape` without `axes`, or with 1 in their place.
+        shape : tuple of int
+            What the input arrays broadcast to.
+        axes : tuple of int
+            Axes to reduce, rising, none negative.
+        stream : Stream, optional
+            The current stream by default.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to reduce and no identity, or shapes do not fit.
+        """
+        if stream is not None:
+            with stream:  # scratch memory belongs to the stream that uses it
+                return self.launch(args, out, shape, axes)
+        outs = (out,) if len(self._spec.outputs) == 1 and not isinstance(out, tuple) else out
+        device_id = runtime.current_device_id()
+        inputs = self._spec.inputs
+        arrays = [x for x, o in zip(args, inputs, strict=True) if o.kind == "in"]
+        key = (device_id, shape, axes, *[(a.shape, a.strides) for a in (*arrays, *outs)])
+        ready = self._plans.get(key)
+        if ready is None:
+            planned = self._plan(device_id, arrays, outs, shape, axes)
+            if planned is None:
+                return None
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.clear()
+            ready = self._plans[key] = planned
+        pointer = runtime.get_current_stream().ptr
+        scalars = [number(args[k], operand) for k, operand in self._scalars]
+        values = [
+            number(x, o) if o.kind == "scalar" else x.ptr for x, o in zip(args, inputs, strict=True)
+        ]
+        targets = [array.ptr for array in outs]
+        first = ready.first
+        if ready.second is None:
+            first.bound(first.grid, first.block, pointer, (*first.static, *values, *targets), 0, 1)
+            return None
+        second = ready.second
+        # Freed when it goes out of scope: the pool keeps the order of the stream.
+        scratch = runtime.alloc(ready.scratch)
+        first.bound(
+            first.grid,
+            first.block,
+            pointer,
+            (*first.static, *values, scratch.ptr),
+            0,
+            first.chunks,
+        )
+        second.bound(
+            second.grid,
+            second.block,
+            pointer,
+            (*second.static, *scalars, scratch.ptr, *targets),
+            0,
+            1,
+        )
+        return None
+
+    def _plan(
+        self,
+        device_id: int,
+        arrays: Sequence[Any],
+        outs: Sequence[Any],
+        shape: tuple[int, ...],
+        axes: tuple[int, ...],
+    ) -> _Ready | None:
+        """Choose kernels and geometry; None where there is no output element."""
+        kept_axes = [d for d in range(len(shape)) if d not in axes]
+        kept = tuple(shape[d] for d in kept_axes)
+        reduced = tuple(shape[d] for d in axes)
+        count = prod(reduced)
+        if 0 in kept:
+            return None
+        if count == 0 and self._spec.identity is None:
+            raise ValueError(
+                f"zero-size array to reduction operation {self.name} which has no identity"
+            )
+        full = [broadcast_strides(shape, a.shape, a.strides) for a in arrays]
+        kept_in = [tuple(s[d] for d in kept_axes) for s in full]
+        kept_out = [
+            tuple(o.strides[d] for d in kept_axes) if o.ndim == len(shape) else o.strides
+            for o in outs
+        ]
+        lead = max(range(len(arrays)), key=lambda k: arrays[k].size) if arrays else 0
+        kdims, merged = _collapse_by(lead, kept, [*kept_in, *kept_out], keep_order=False)
+        red_in = [tuple(s[d] for d in axes) for s in full]
+        rdims: tuple[int, ...] = (0,)
+        rstrides: list[tuple[int, ...]] = [(0,) for _ in red_in]
+        if count:
+            rdims, rstrides = _collapse_by(lead, reduced, red_in, keep_order=self._keep_order)
+        layout = _Layout(
+            kdims,
+            tuple(merged[: len(arrays)]),
+            tuple(merged[len(arrays) :]),
+            rdims,
+            tuple(rstrides),
+            prod(kdims),
+            count,
+            lead,
+        )
+        return self._steps(device_id, layout)
+
+    def _steps(self, device_id: int, layout: _Layout) -> _Ready:
+        limits = geometry.limits(device_id)
+        outputs, count = layout.outputs, layout.count
+        if _columns(layout):
+            wanted = limits.multiprocessors * limits.threads_per_multiprocessor
+            chunks = max(1, min(-(-wanted // outputs), count // _COLUMN_CHUNK, 1024))
+            build = self._column
+        else:
+            wanted = limits.multiprocessors * 8
+            chunks = max(1, min(-(-wanted // outputs), -(-count // _ROW_CHUNK), 4096))
+            build = self._row
+        chunk = max(1, -(-count // chunks))
+        chunks = max(1, -(-count // chunk))
+        if chunks == 1:
+            return _Ready(build(device_id, layout, True, True, count, 1), None, 0)
+        first = build(device_id, layout, True, False, chunk, chunks)
+        second = build(device_id, layout, False, True, chunks, 1)
+        return _Ready(first, second, PARTIAL_BYTES * outputs * chunks)
+
+    def _column(
+        self,
+        device_id: int,
+        layout: _Layout,
+        first: bool,
+        last: bool,
+        chunk: int,
+        chunks: int,
+    ) -> _Step:
+        strides, items = self._looped(layout, first, last)
+        loop = plan_loop(layout.kdims, strides, items, geometry.BLOCK)
+        count = layout.count if first else chunk
+        wide = loop.wide or layout.wide or count * layout.outputs > _INT32
+        if wide and not loop.wide:
+            loop = plan_loop(layout.kdims, strides, items, geometry.BLOCK, wide=True)
+        rank = round_rank(len(layout.rdims)) if first else 1
+        variant = ReductionVariant(
+            "column",
+            first,
+            last,
+            loop.form,
+            loop.classes,
+            loop.rank,
+            rank,
+            tuple("s" if rank == 1 else "p" for _ in layout.rstrides) if first else (),
+            wide,
+            0,
+        )
+        reduced = _pack_reduced(layout, first, count, chunk, rank, wide)
+        bound = self._bound(device_id, variant)
+        return _Step(bound, loop.grid, chunks, loop.block, (*loop.static, reduced))
+
+    def _row(
+        self,
+        device_id: int,
+        layout: _Layout,
+        first: bool,
+        last: bool,
+        chunk: int,
+        chunks: int,
+    ) -> _Step:
+        strides, _ = self._looped(layout, first, last)
+        count = layout.count if first else chunk
+        warps = _WARPS if chunk >= _LONG else 1
+        rank = round_rank(len(layout.rdims)) if first else 1
+        kept_rank = round_rank(len(layout.kdims))
+        pad = kept_rank - len(layout.kdims)
+        classes: tuple[str, ...] = ()
+        if first:
+            items = [o.dtype.itemsize for o in self._spec.arrays]
+            classes = tuple(
+                "p" if rank > 1 else "c" if s[0] == item else "b" if s[0] == 0 else "s"
+                for s, item in zip(layout.rstrides, items, strict=True)
+            )
+        wide = layout.wide or count > _INT32 - 65536
+        variant = ReductionVariant(
+            "row", first, last, "", (), kept_rank, rank, classes, wide, warps
+        )
+        numbers = [layout.outputs, *(1,) * pad, *layout.kdims]
+        for s in strides:
+            numbers += (*(0,) * pad, *s)
+        kept = struct.pack(f"={len(numbers)}q", *numbers)
+        reduced = _pack_reduced(layout, first, count, chunk, rank, wide)
+        per_block = 1 if warps > 1 else WARP_ROWS
+        block = 32 * warps if warps > 1 else 32 * WARP_ROWS
+        grid = -(-layout.outputs // per_block)
+        return _Step(self._bound(device_id, variant), grid, chunks, block, (kept, reduced))
+
+    def _looped(
+        self, layout: _Layout, first: bool, last: bool
+    ) -> tuple[list[tuple[int, ...]], list[int]]:
+        """Strides over the outputs and item sizes of the arrays that a launch touches."""
+        strides: list[tuple[int, ...]] = []
+        items: list[int] = []
+        if first:
+            strides += layout.kept_in
+            items += [o.dtype.itemsize for o in self._spec.arrays]
+        if last:
+            strides += layout.kept_out
+            items += [o.dtype.itemsize for o in self._spec.outputs]
+        return strides, items
+
+    def _bound(self, device_id: int, variant: ReductionVariant) -> Bound:
+        bound = self._bounds.get((device_id, variant))
+        if bound is None:
+            source, entry, codes = generate(self._spec, variant)
+            function = get_module(source, self._options, name=f"{entry}.cu").get_function(entry)
+            values = [pack_code(o.dtype) if o.kind == "scalar" else "Q" for o in self._spec.inputs]
+            if not variant.first:
+                values = [*[pack_code(o.dtype) for _, o in self._scalars], "Q"]
+            values += ["Q"] * (len(self._spec.outputs) if variant.last else 1)
+            kind = Shown if config.value("NDGPU_DEBUG") else Bound
+            bound = self._bounds[device_id, variant] = kind(function, (*codes, *values))
+        return bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A reduction's collapsed loops: `kdims` over outputs, `rdims` over what is reduced."""
+
+    kdims: tuple[int, ...]
+    kept_in: tuple[tuple[int, ...], ...]
+    kept_out: tuple[tuple[int, ...], ...]
+    rdims: tuple[int, ...]
+    rstrides: tuple[tuple[int, ...], ...]
+    outputs: int
+    count: int
+    lead: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether offsets of reduced elements need 64 bits."""
+        return self.count > _INT32 - 65536 or any(
+            sum((n - 1) * abs(k) for n, k in zip(self.rdims, s, strict=True)) > _INT32
+            for s in self.rstrides
+        )
+
+
+def _collapse_by(
+    lead: int, shape: tuple[int, ...], strides: list[tuple[int, ...]], *, keep_order: bool
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """Collapse a loop in the order of one operand's memory: the one at `lead`."""
+    if not strides:
+        return collapse(shape, strides, keep_order=True)[0], []
+    ordered = [*strides[:lead], *strides[lead + 1 :], strides[lead]]
+    dims, merged = collapse(shape, ordered, keep_order=keep_order)
+    return dims, [*merged[:lead], merged[-1], *merged[lead:-1]]
+
+
+def _columns(layout: _Layout) -> bool:
+    """Decide whether threads lie along the outputs, as neighbours in memory do."""
+    if layout.count < _FEW:
+        return True
+    if layout.kdims[-1] < _FEW or not layout.rstrides:
+        return False
+    kept, reduced = layout.kept_in[layout.lead][-1], layout.rstrides[layout.lead][-1]
+    return 0 < abs(kept) < abs(reduced)
+
+
+def _pack_reduced(
+    layout: _Layout, first: bool, count: int, chunk: int, rank: int, wide: bool
+) -> bytes:
+    """``struct _Reduced`` of `ndgpu.kernels.reduction_source`."""
+    numbers = [count, chunk, layout.count]
+    tail = b""
+    if first:
+        pad = rank - len(layout.rdims)
+        for s in layout.rstrides:
+            numbers += (*(0,) * pad, *s)
+        dims = (*(1,) * pad, *layout.rdims)
+        if rank > 1 and wide:
+            numbers += dims
+        elif rank > 1:
+            tail = struct.pack(f"={3 * rank}I", *divisors(dims))
+    packed = struct.pack(f"={len(numbers)}q", *numbers) + tail
+    return packed + bytes(-len(packed) % 8)

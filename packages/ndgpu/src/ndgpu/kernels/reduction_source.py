@@ -1,0 +1,378 @@
+"""CUDA C++ of reductions.
+
+Two forms of kernel, each reading the inputs or (second pass) the partial results of the
+first:
+
+``column``
+    One thread per output, over the elements one after another.  Threads are laid over the
+    outputs as over an elementwise loop.
+``row``
+    Warps per output: lanes take every 32nd element of the warp's own contiguous stretch, a
+    tree of shuffles combines them, shared memory the warps.
+
+In both ``blockIdx.y`` selects a stretch of the reduced elements.
+
+Guarantees: the source is a function of the description and the variant alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ndgpu.compile.dtypes import cast, ctype
+from ndgpu.kernels.source import DIVISOR, Operand, loop_code, prologue, read
+
+__all__ = ["PARTIAL_BYTES", "WARP_ROWS", "ReductionSpec", "ReductionVariant", "generate"]
+
+PARTIAL_BYTES = 64
+"""Room for one partial result."""
+
+WARP_ROWS = 8
+"""Outputs of one block where each has one warp."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionSpec:
+    """Everything about a reduction but its layout."""
+
+    name: str
+    inputs: tuple[Operand, ...]
+    outputs: tuple[Operand, ...]
+    map_expr: str
+    reduce_expr: str
+    post_map_expr: str
+    reduce_type: str
+    identity: str | None
+    preamble: str
+    types: dict[str, str]
+    headers: tuple[str, ...]
+
+    @property
+    def arrays(self) -> tuple[Operand, ...]:
+        """The inputs that are arrays."""
+        return tuple(o for o in self.inputs if o.kind == "in")
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionVariant:
+    """What decides the generated source.
+
+    Attributes
+    ----------
+    form : {"column", "row"}
+    first, last : bool
+        Whether the inputs are read (else partial results), and the outputs written.
+    kept_form, kept_classes, kept_rank
+        Layout of the outputs' loop; for rows only the rank counts.
+    rank : int
+        Of the reduced dimensions.
+    classes : tuple of str
+        Class of each input's stride from one reduced element to the next.
+    wide : bool
+        Whether indices need 64 bits.
+    warps : int
+        Warps per output in a row kernel.
+    """
+
+    form: str
+    first: bool
+    last: bool
+    kept_form: str
+    kept_classes: tuple[str, ...]
+    kept_rank: int
+    rank: int
+    classes: tuple[str, ...]
+    wide: bool
+    warps: int
+
+
+def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, tuple[str, ...]]:
+    """Write a reduction for a layout.
+
+    Parameters are, in order: the outputs' loop, the reduced loop, the input pointers and
+    numbers or the partial results, the output pointers or the place of partial results.
+
+    Returns
+    -------
+    source : str
+    entry : str
+        Name of the kernel.
+    codes : tuple of str
+        `struct` codes of the two leading parameters.
+    """
+    index = "long long" if variant.wide else "int"
+    arrays = spec.arrays if variant.first else ()
+    outputs = spec.outputs if variant.last else ()
+    looped = (*arrays, *outputs)
+    lines = prologue(
+        (*spec.inputs, *spec.outputs), ("reduce", *spec.headers), spec.types, spec.preamble
+    )
+    lines += [
+        f"typedef {spec.reduce_type} _type_reduce;",
+        f'static_assert(sizeof(_type_reduce) <= {PARTIAL_BYTES}, "the reduce type is too large");',
+    ]
+    if variant.form == "column":
+        loop = loop_code(variant.kept_form, variant.kept_rank, index, looped, variant.kept_classes)
+        declarations, parameters, codes = loop.declarations, loop.parameters, loop.codes
+        addresses = loop.addresses
+        setup = [*loop.setup, "  const long long _outputs = _n;"]
+    else:
+        declarations, parameters, codes, setup, addresses = _row_setup(variant, looped)
+    if variant.rank > 1 and not variant.wide and DIVISOR not in declarations:
+        declarations = [DIVISOR, *declarations]
+    lines += declarations
+    reduced, size = _reduced_struct(variant, len(arrays))
+    lines.append(reduced)
+    parameters = [*parameters, "const _Reduced _r"]
+    codes = [*codes, f"{size}s"]
+    scalars = [o for o in spec.inputs if o.kind == "scalar"]
+    if variant.first:
+        for operand in spec.inputs:
+            const = f"const {ctype(operand.dtype)}"
+            star = "" if operand.kind == "scalar" else "*"
+            parameters.append(f"{const}{star} _p_{operand.name}")
+    else:
+        parameters += [f"const {ctype(o.dtype)} _p_{o.name}" for o in scalars]
+        parameters.append("const _type_reduce* _from")
+    parameters += [f"{ctype(o.dtype)}* _p_{o.name}" for o in outputs]
+    if not variant.last:
+        parameters.append("_type_reduce* _to")
+    stage = {(True, True): "", (True, False): "_first", (False, True): "_second"}[
+        variant.first, variant.last
+    ]
+    name = f"{spec.name}_{variant.form}{stage}"
+    lines.append(f'extern "C" __global__ void {name}({", ".join(parameters)}) {{')
+    lines += setup
+    lines += [f"  {read(o, f'_p_{o.name}')}" for o in scalars]
+    lines += _functions(spec, variant, index, arrays, addresses)
+    lines += (
+        _column_body(spec, index) if variant.form == "column" else _row_body(spec, variant, index)
+    )
+    lines += _write(outputs, addresses[len(arrays) :], spec, variant)
+    lines += ["  }", "}", ""]
+    return "\n".join(lines), name, tuple(codes)
+
+
+def _reduced_struct(variant: ReductionVariant, count: int) -> tuple[str, int]:
+    """``struct _Reduced`` and its size: what `ndgpu.kernels.reduction` packs."""
+    rank = variant.rank
+    members, size = "long long count, chunk, total", 24
+    if variant.first:
+        if count:
+            members += f", stride[{count}][{rank}]"
+            size += 8 * count * rank
+        if rank > 1 and variant.wide:
+            members += f", shape[{rank}]"
+            size += 8 * rank
+        elif rank > 1:
+            members += f"; _Divisor shape[{rank}]"
+            size += 12 * rank
+    return f"struct _Reduced {{ {members}; }};", size + -size % 8
+
+
+def _row_setup(
+    variant: ReductionVariant, looped: Sequence[Operand]
+) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
+    """Which output a thread works on, and where its elements begin."""
+    rank, count = variant.kept_rank, len(looped)
+    strides = f", stride[{count}][{rank}]" if count else ""
+    declarations = [f"struct _Kept {{ long long outputs, shape[{rank}]{strides}; }};"]
+    which = (
+        "blockIdx.x"
+        if variant.warps > 1
+        else f"(long long)blockIdx.x * {WARP_ROWS} + (threadIdx.x >> 5)"
+    )
+    setup = [
+        "  const int _lane = threadIdx.x & 31, _warp = threadIdx.x >> 5;",
+        f"  const long long _i = {which};",
+        "  const long long _outputs = _l.outputs;",
+        "  if (_i >= _outputs) return;",
+    ]
+    if count:
+        setup.append(f"  long long {', '.join(f'_o{k} = 0' for k in range(count))};")
+        if rank == 1:
+            setup += [f"  _o{k} = _i * _l.stride[{k}][0];" for k in range(count)]
+        else:
+            setup += [
+                "  long long _rest = _i;",
+                f"  for (int _d = {rank - 1}; _d >= 0; --_d) {{",
+                "    const long long _quotient = _rest / _l.shape[_d];",
+                "    const long long _at = _rest - _quotient * _l.shape[_d];",
+                *(f"    _o{k} += _at * _l.stride[{k}][_d];" for k in range(count)),
+                "    _rest = _quotient;",
+                "  }",
+            ]
+    addresses = []
+    for k, operand in enumerate(looped):
+        const = "const " if operand.kind == "in" else ""
+        memory = f"{const}{ctype(operand.dtype)}"
+        addresses.append(f"(*({memory}*)(({const}char*)_p_{operand.name} + _o{k}))")
+    size = 8 * (1 + rank + count * rank)
+    return declarations, ["const _Kept _l"], [f"{size}s"], setup, addresses
+
+
+def _functions(
+    spec: ReductionSpec,
+    variant: ReductionVariant,
+    index: str,
+    arrays: Sequence[Operand],
+    addresses: Sequence[str],
+) -> list[str]:
+    """``_map(k)``, the k-th element's value, and ``_reduce(a, b)``."""
+    lines = []
+    if not variant.first:
+        at = "_from[_k * _outputs + _i]" if variant.form == "column" else "_base[_k]"
+        if variant.form == "row":
+            lines.append("  const _type_reduce* const _base = _from + _i * _r.count;")
+        lines.append(f"  auto _map = [&](const {index} _k) -> _type_reduce {{ return {at}; }};")
+    else:
+        # Outside the loop's range there is no element whose address could be taken.
+        guard = "_inside ? " if variant.form == "column" else ""
+        other = " : 0" if guard else ""
+        lines += [
+            f"  const char* const _q{k} = {guard}(const char*)&{address}{other};"
+            for k, address in enumerate(addresses[: len(arrays)])
+        ]
+        lines.append(f"  auto _map = [&](const {index} _k) -> _type_reduce {{")
+        lines.append("    const long long _j = _k, _n = _r.total;")
+        if variant.rank > 1:
+            lines += _decompose(variant, index, len(arrays))
+        for k, operand in enumerate(arrays):
+            memory = ctype(operand.dtype)
+            kind = variant.classes[k]
+            if variant.rank > 1:
+                at = f"*(const {memory}*)(_q{k} + _e{k})"
+            elif kind == "s":
+                at = f"*(const {memory}*)(_q{k} + _k * ({index})_r.stride[{k}][0])"
+            else:
+                at = f"((const {memory}*)_q{k})[{'_k' if kind == 'c' else '0'}]"
+            lines.append(f"    {read(operand, at)}")
+        lines += [f"    return (_type_reduce)({spec.map_expr});", "  };"]
+    lines += [
+        "  auto _reduce = [&](const _type_reduce& a, const _type_reduce& b) -> _type_reduce {",
+        f"    return (_type_reduce)({spec.reduce_expr});",
+        "  };",
+    ]
+    return lines
+
+
+def _decompose(variant: ReductionVariant, index: str, count: int) -> list[str]:
+    rank = variant.rank
+    if variant.wide:
+        divide = [
+            "      const long long _quotient = _rest / _r.shape[_d];",
+            "      const long long _at = _rest - _quotient * _r.shape[_d];",
+        ]
+    else:
+        divide = [
+            "      const _Divisor _by = _r.shape[_d];",
+            "      const unsigned int _quotient = (__umulhi((unsigned int)_rest, _by.multiplier)"
+            " + (unsigned int)_rest) >> _by.shift;",
+            "      const int _at = _rest - (int)(_quotient * _by.by);",
+        ]
+    return [
+        f"    {index} _rest = _k;",
+        f"    {index} {', '.join(f'_e{k} = 0' for k in range(count))};",
+        "    #pragma unroll" if rank <= 4 else "    #pragma unroll 1",
+        f"    for (int _d = {rank - 1}; _d >= 0; --_d) {{",
+        *divide,
+        *(f"      _e{k} += _at * ({index})_r.stride[{k}][_d];" for k in range(count)),
+        f"      _rest = ({index})_quotient;",
+        "    }",
+    ]
+
+
+def _column_body(spec: ReductionSpec, index: str) -> list[str]:
+    """One thread's loop; leaves a brace open for the result's use."""
+    start = "_map(_k++)" if spec.identity is None else f"(_type_reduce)({spec.identity})"
+    return [
+        "  if (_inside) {",
+        f"  {index} _k = ({index})blockIdx.y * ({index})_r.chunk;",
+        f"  const {index} _stop = _r.count - _k < _r.chunk ? ({index})_r.count"
+        f" : _k + ({index})_r.chunk;",
+        f"  _type_reduce _acc = {start};",
+        "  for (; _k < _stop; ++_k) _acc = _reduce(_acc, _map(_k));",
+    ]
+
+
+def _row_body(spec: ReductionSpec, variant: ReductionVariant, index: str) -> list[str]:
+    """A block's or warp's loop and trees; leaves a brace open for the result's use."""
+    lines = [
+        f"  {index} _begin = ({index})blockIdx.y * ({index})_r.chunk;",
+        f"  {index} _stop = _r.count - _begin < _r.chunk ? ({index})_r.count"
+        f" : _begin + ({index})_r.chunk;",
+    ]
+    if variant.warps > 1:
+        # A stretch of its own for each warp reads memory in order on every device.
+        threads = 32 * variant.warps
+        lines += [
+            f"  const {index} _length = _stop - _begin;",
+            f"  const {index} _piece = (_length + {threads - 1}) / {threads} * 32;",
+            "  _begin += _warp * _piece;",
+            "  if (_stop - _begin > _piece) _stop = _begin + _piece;",
+        ]
+    lines.append(f"  {index} _k = _begin + _lane;")
+    checked = spec.identity is None
+    if checked:
+        lines += [
+            "  _type_reduce _acc;",
+            "  if (_k < _stop) {",
+            "    _acc = _map(_k);",
+            "    #pragma unroll 4",
+            "    for (_k += 32; _k < _stop; _k += 32) _acc = _reduce(_acc, _map(_k));",
+            "  }",
+            f"  const {index} _valid = _stop - _begin;",
+        ]
+    else:
+        lines += [
+            f"  _type_reduce _acc = (_type_reduce)({spec.identity});",
+            "  #pragma unroll 4",
+            "  for (; _k < _stop; _k += 32) _acc = _reduce(_acc, _map(_k));",
+        ]
+    # Where there is no identity, lanes without an element are left out.
+    condition = "if (_lane + _by < _valid) " if checked else ""
+    lines += [
+        "  #pragma unroll",
+        "  for (int _by = 16; _by > 0; _by >>= 1) {",
+        "    const _type_reduce _other = ndgpu::shuffle_down(_acc, _by);",
+        f"    {condition}_acc = _reduce(_acc, _other);",
+        "  }",
+    ]
+    if variant.warps == 1:
+        return [*lines, "  if (_lane == 0) {"]
+    filled = "(int)((_length + _piece - 1) / _piece)" if checked else f"{variant.warps}"
+    return [
+        *lines,
+        f"  __shared__ _type_reduce _shared[{variant.warps}];",
+        "  if (_lane == 0) _shared[_warp] = _acc;",
+        "  __syncthreads();",
+        "  if (threadIdx.x == 0) {",
+        f"    const int _filled = {filled};",
+        "    for (int _w = 1; _w < _filled; ++_w) _acc = _reduce(_acc, _shared[_w]);",
+    ]
+
+
+def _write(
+    outputs: Sequence[Operand],
+    addresses: Sequence[str],
+    spec: ReductionSpec,
+    variant: ReductionVariant,
+) -> list[str]:
+    """Store the result that ``_acc`` holds."""
+    if not variant.last:
+        at = (
+            "(long long)blockIdx.y * _outputs + _i"
+            if variant.form == "column"
+            else "_i * gridDim.y + blockIdx.y"
+        )
+        return [f"    _to[{at}] = _acc;"]
+    lines = ["    const _type_reduce a = _acc;", "    const long long _n = _r.total;"]
+    stores = []
+    for operand, address in zip(outputs, addresses, strict=True):
+        if operand.compute is None or operand.compute == operand.dtype:
+            lines.append(f"    {ctype(operand.dtype)}& {operand.name} = {address};")
+        else:
+            lines.append(f"    {ctype(operand.compute)} {operand.name};")
+            stores.append(f"    {address} = {cast(operand.name, operand.compute, operand.dtype)};")
+    return [*lines, "    {", spec.post_map_expr, "    ;}", *stores]
