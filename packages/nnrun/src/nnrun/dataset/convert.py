@@ -112,7 +112,9 @@ def concat_examples(
     return to_device(device, _concat(list(batch), padding, ""))
 
 
-def _require_same_elements(batch: Sequence[Any], kind: type, length: int) -> None:
+def _require_same_elements(
+    batch: Sequence[Any], kind: type[tuple] | type[dict], length: int
+) -> None:
     for i, example in enumerate(batch):
         if not isinstance(example, kind):
             raise TypeError(

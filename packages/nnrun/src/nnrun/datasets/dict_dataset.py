@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from nnrun.dataset.dataset_mixin import DatasetMixin
@@ -29,7 +28,7 @@ class DictDataset(DatasetMixin):
     {'x': 2, 't': 'b'}
     """
 
-    def __init__(self, **datasets: Sequence[Any]) -> None:
+    def __init__(self, **datasets: Any) -> None:
         if not datasets:
             raise ValueError("DictDataset: no datasets were given")
         lengths = {name: len(dataset) for name, dataset in datasets.items()}

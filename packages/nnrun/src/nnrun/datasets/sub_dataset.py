@@ -46,7 +46,7 @@ class SubDataset(DatasetMixin):
     """
 
     def __init__(
-        self, dataset: Any, start: int, finish: int, order: Sequence[int] | None = None
+        self, dataset: Any, start: int, finish: int, order: Sequence[int] | np.ndarray | None = None
     ) -> None:
         if not 0 <= start <= finish <= len(dataset):
             raise ValueError(
@@ -75,7 +75,7 @@ def _order(dataset: Any, seed: Any) -> np.ndarray:
 
 
 def split_dataset(
-    dataset: Any, split_at: int, order: Sequence[int] | None = None
+    dataset: Any, split_at: int, order: Sequence[int] | np.ndarray | None = None
 ) -> tuple[SubDataset, SubDataset]:
     """Split a dataset in two at a position.
 
@@ -133,7 +133,9 @@ def split_dataset_random(
     return split_dataset(dataset, first_size, _order(dataset, seed))
 
 
-def split_dataset_n(dataset: Any, n: int, order: Sequence[int] | None = None) -> list[SubDataset]:
+def split_dataset_n(
+    dataset: Any, n: int, order: Sequence[int] | np.ndarray | None = None
+) -> list[SubDataset]:
     """Split a dataset into `n` parts of ``len(dataset) // n`` examples; the rest is left out.
 
     Parameters
@@ -168,7 +170,7 @@ def split_dataset_n_random(dataset: Any, n: int, seed: Any = None) -> list[SubDa
 
 
 def get_cross_validation_datasets(
-    dataset: Any, n_folds: int = 5, order: Sequence[int] | None = None
+    dataset: Any, n_folds: int = 5, order: Sequence[int] | np.ndarray | None = None
 ) -> list[tuple[SubDataset, SubDataset]]:
     """Return the (training, test) pairs of a cross validation.
 

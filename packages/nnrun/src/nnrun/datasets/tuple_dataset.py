@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ class TupleDataset:
     ((2, 'b'), [(2, 'b'), (3, 'c')], [(3, 'c'), (1, 'a')])
     """
 
-    def __init__(self, *datasets: Sequence[Any]) -> None:
+    def __init__(self, *datasets: Any) -> None:
         if not datasets:
             raise ValueError("TupleDataset: no datasets were given")
         lengths = [len(dataset) for dataset in datasets]

@@ -1,0 +1,6 @@
+"""What a trainer runs at each iteration: one update of the parameters."""
+
+from nnrun.training.updaters.standard_updater import StandardUpdater
+from nnrun.training.updaters.updater import Updater
+
+__all__ = ["StandardUpdater", "Updater"]
