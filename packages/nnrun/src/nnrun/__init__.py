@@ -1,0 +1,79 @@
+"""A define-by-run neural-network framework on NumPy and ndgpu.
+
+A network is an ordinary program: functions on `Variable` record what they did,
+and `Variable.backward` walks back through it.  Chainer's public names are those
+of this package, so a Chainer program runs with ``import nnrun as chainer``.
+
+Examples
+--------
+>>> import numpy as np, nnrun
+>>> import nnrun.functions as F
+>>> x = nnrun.Variable(np.array([1.0, 2.0, 3.0], np.float32))
+>>> y = F.sum(x * x)
+>>> y.backward()
+>>> x.grad
+array([2., 4., 6.], dtype=float32)
+"""
+
+from nnrun import (
+    backend as backend,
+)
+from nnrun import (
+    backends as backends,
+)
+from nnrun import (
+    core as core,
+)
+from nnrun import (
+    cuda as cuda,
+)
+from nnrun import (
+    functions as functions,
+)
+from nnrun import (
+    initializers as initializers,
+)
+from nnrun import (
+    links as links,
+)
+from nnrun import (
+    optimizer_hooks as optimizer_hooks,
+)
+from nnrun import (
+    optimizers as optimizers,
+)
+from nnrun import (
+    serializers as serializers,
+)
+from nnrun.backend import get_array_module, get_device, using_device
+from nnrun.config import (
+    config,
+    force_backprop_mode,
+    get_dtype,
+    global_config,
+    is_debug,
+    no_backprop_mode,
+    set_debug,
+    using_config,
+)
+from nnrun.core import (
+    Chain,
+    ChainList,
+    Function,
+    FunctionAdapter,
+    FunctionNode,
+    Link,
+    Parameter,
+    Sequential,
+    Variable,
+    VariableNode,
+    as_array,
+    as_variable,
+    grad,
+)
+from nnrun.initializers import Initializer
+from nnrun.optimizer import GradientMethod, Optimizer, UpdateRule
+from nnrun.reporter import Reporter, get_current_reporter, report, report_scope
+from nnrun.serializer import AbstractSerializer, Deserializer, Serializer
+
+__version__ = "0.1.0"

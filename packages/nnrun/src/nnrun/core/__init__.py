@@ -1,0 +1,26 @@
+"""The graph: variables, functions, the backward walk, parameters and links."""
+
+from nnrun.core.chain import Chain, ChainList, Sequential
+from nnrun.core.function import Function, FunctionAdapter
+from nnrun.core.function_node import FunctionNode
+from nnrun.core.link import Link
+from nnrun.core.parameter import Parameter, generate_array
+from nnrun.core.variable import Variable, VariableNode, as_array, as_variable
+from nnrun.core.walk import grad
+
+__all__ = [
+    "Chain",
+    "ChainList",
+    "Function",
+    "FunctionAdapter",
+    "FunctionNode",
+    "Link",
+    "Parameter",
+    "Sequential",
+    "Variable",
+    "VariableNode",
+    "as_array",
+    "as_variable",
+    "generate_array",
+    "grad",
+]

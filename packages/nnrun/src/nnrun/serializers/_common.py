@@ -1,0 +1,108 @@
+"""What all file formats share: values to arrays and back, and files written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nnrun.backend import copyto, get_device, is_array
+from nnrun.core import Variable
+
+__all__ = ["atomic_write", "ignored", "restore", "to_numpy"]
+
+Array = Any
+Ignore = str | Callable[[str], bool] | Sequence[str | Callable[[str], bool]] | None
+
+
+def to_numpy(key: str, value: Any) -> np.ndarray | None:
+    """Return a value as a NumPy array that needs no pickling; None for None.
+
+    Raises
+    ------
+    TypeError
+        If it is nothing that can be stored.
+    """
+    if value is None:
+        return None
+    if isinstance(value, Variable):
+        value = value.array
+        if value is None:
+            return None
+    if is_array(value):
+        array = get_device("numpy").send(value)
+    elif isinstance(value, (bytes, bytearray)):
+        array = np.frombuffer(bytes(value), np.uint8)
+    else:
+        array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise TypeError(
+            f"{key!r} can't be saved: {type(value).__name__} is neither an array, a number nor a "
+            "string"
+        )
+    return array
+
+
+def restore(key: str, stored: np.ndarray, value: Any) -> Any:
+    """Return a stored array as what `value` is: an array is filled in place.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if value is None:
+        return stored
+    if is_array(value):
+        if value.shape != stored.shape:
+            raise ValueError(
+                f"{key!r} has shape {stored.shape} in the file but {value.shape} in the object"
+            )
+        copyto(value, stored)
+        return value
+    if isinstance(value, (bytes, bytearray)):
+        return type(value)(stored.tobytes())
+    if stored.ndim == 0:
+        item = stored.item()
+        return type(value)(item) if isinstance(value, (int, float, bool, str)) else item
+    return stored
+
+
+def ignored(path: str, names: Ignore) -> bool:
+    """Whether a path within the file is among the names, or meets a predicate, to be ignored."""
+    if names is None:
+        return False
+    if isinstance(names, str) or callable(names):
+        names = [names]
+    bare = path.lstrip("/")
+    return any(n(path) if callable(n) else n.lstrip("/") == bare for n in names)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file to write that takes its place only when it is complete.
+
+    Whatever was there stays until then, and after an error.
+    """
+    target = os.path.abspath(os.fspath(path))
+    handle, temporary = tempfile.mkstemp(
+        prefix=os.path.basename(target) + ".", suffix=".tmp", dir=os.path.dirname(target)
+    )
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp keeps others out; an ordinary file follows the umask.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,209 @@
+"""Saving to, and loading from, NumPy's NPZ files.
+
+A value's name in the file is its path, such as ``l1/W``.  Nothing is pickled or
+unpickled, so a file from anywhere is safe to load.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nnrun.serializer import Deserializer, Serializer
+from nnrun.serializers._common import Ignore, atomic_write, ignored, restore, to_numpy
+
+__all__ = ["DictionarySerializer", "NpzDeserializer", "load_npz", "save_npz"]
+
+
+class DictionarySerializer(Serializer):
+    """Stores values in a dictionary by path.
+
+    Parameters
+    ----------
+    target : dict, optional
+        Where to store; a new one by default.
+    path : str
+        Put before every name.
+
+    Attributes
+    ----------
+    target : dict of str to numpy.ndarray
+        What was stored.
+
+    Examples
+    --------
+    >>> import nnrun.links as L
+    >>> from nnrun.serializers import DictionarySerializer
+    >>> serializer = DictionarySerializer()
+    >>> serializer.save(L.Linear(3, 2))
+    >>> sorted(serializer.target)
+    ['W', 'b']
+    """
+
+    def __init__(self, target: dict[str, Any] | None = None, path: str = "") -> None:
+        self.target = {} if target is None else target
+        self.path = path
+
+    def __getitem__(self, key: str) -> DictionarySerializer:
+        """Return the serializer of the part named `key`."""
+        return DictionarySerializer(self.target, f"{self.path}{key.strip('/')}/")
+
+    def __call__(self, key: str, value: Any) -> Any:
+        """Store a copy of the value, and return the value."""
+        path = self.path + key.lstrip("/")
+        array = to_numpy(path, value)
+        # None is stored as an empty array of text, which no parameter is.
+        self.target[path] = np.asarray([], "U1") if array is None else np.array(array)
+        return value
+
+
+def _is_none(stored: np.ndarray) -> bool:
+    return stored.dtype.kind == "U" and stored.shape == (0,)
+
+
+def save_npz(file: str | os.PathLike[str] | BinaryIO, obj: Any, compression: bool = True) -> None:
+    """Save an object to an NPZ file.
+
+    Parameters
+    ----------
+    file : path or binary file
+        A path is written atomically: the file there is replaced only when the new
+        one is complete.
+    obj : Link, Optimizer or anything with ``serialize``
+        What to save.
+    compression : bool
+        Compress the file.
+
+    Raises
+    ------
+    TypeError
+        If a value is nothing that can be stored.
+    OSError
+        If the file can't be written.
+
+    Examples
+    --------
+    >>> import nnrun, nnrun.links as L
+    >>> model = L.Linear(3, 2)
+    >>> nnrun.serializers.save_npz("model.npz", model)
+    >>> nnrun.serializers.load_npz("model.npz", model)
+    """
+    serializer = DictionarySerializer()
+    serializer.save(obj)
+    save = np.savez_compressed if compression else np.savez
+    if hasattr(file, "write"):
+        save(file, **serializer.target)  # type: ignore[arg-type]
+        return
+    with atomic_write(file) as opened:
+        save(opened, **serializer.target)
+
+
+class NpzDeserializer(Deserializer):
+    """Loads values from a mapping of paths to arrays, as ``numpy.load`` gives.
+
+    Parameters
+    ----------
+    npz : mapping of str to numpy.ndarray
+        What was stored.
+    path : str
+        Put before every name.
+    strict : bool
+        Raise where a value is missing; else it is left as it is.
+    ignore_names : str, callable, or sequence of these, optional
+        Paths, or predicates on paths, of values to leave as they are.
+    """
+
+    def __init__(
+        self,
+        npz: Mapping[str, np.ndarray],
+        path: str = "",
+        strict: bool = True,
+        ignore_names: Ignore = None,
+    ) -> None:
+        self.npz = npz
+        self.path = path
+        self.strict = strict
+        self.ignore_names = ignore_names
+
+    def __getitem__(self, key: str) -> NpzDeserializer:
+        """Return the deserializer of the part named `key`."""
+        return NpzDeserializer(
+            self.npz, f"{self.path}{key.strip('/')}/", self.strict, self.ignore_names
+        )
+
+    def __call__(self, key: str, value: Any) -> Any:
+        """Return the stored value; an array given is filled in place.
+
+        Raises
+        ------
+        KeyError
+            If it is missing and the deserializer is strict.
+        ValueError
+            If its shape differs, or the file is damaged.
+        """
+        path = self.path + key.lstrip("/")
+        if ignored(path, self.ignore_names):
+            return value
+        if path not in self.npz:
+            if self.strict:
+                raise KeyError(f"{path!r} is not in the file")
+            return value
+        try:
+            stored = self.npz[path]
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+            raise ValueError(f"{path!r} can't be read: {error}") from error
+        return None if _is_none(stored) else restore(path, stored, value)
+
+
+def load_npz(
+    file: str | os.PathLike[str] | BinaryIO,
+    obj: Any,
+    path: str = "",
+    strict: bool = True,
+    ignore_names: Ignore = None,
+) -> None:
+    """Load an object from an NPZ file.
+
+    Parameters
+    ----------
+    file : path or binary file
+        Written by `save_npz`.
+    obj : Link, Optimizer or anything with ``serialize``
+        What to fill; it must be made up as the saved one was.
+    path : str
+        Of the part of the file to load, such as ``updater/model:main/``.
+    strict : bool
+        Raise where a value is missing; else it is left as it is.
+    ignore_names : str, callable, or sequence of these, optional
+        Paths, or predicates on paths, of values to leave as they are.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, or a shape differs.
+    KeyError
+        If a value is missing.
+    """
+    try:
+        npz = np.load(file, allow_pickle=False)
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise ValueError(f"{_name(file)} is not a whole NPZ file: {error}") from error
+    if not hasattr(npz, "files"):
+        raise ValueError(f"{_name(file)} holds a single array; it is not an NPZ file")
+    with npz:
+        try:
+            NpzDeserializer(npz, path and path.strip("/") + "/", strict, ignore_names).load(obj)
+        except KeyError as error:
+            raise KeyError(f"{_name(file)}: {error.args[0]}") from None
+        except ValueError as error:
+            raise ValueError(f"{_name(file)}: {error}") from error
+
+
+def _name(file: Any) -> str:
+    return repr(getattr(file, "name", None) or (file if not hasattr(file, "read") else "the file"))
