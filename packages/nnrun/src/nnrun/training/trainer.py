@@ -25,7 +25,7 @@ import numpy as np
 
 from nnrun.iterators.random_state import serialize_random_state
 from nnrun.reporter import Reporter
-from nnrun.serializers import Deserializer
+from nnrun.serializer import Deserializer
 from nnrun.training.extension import Extension
 from nnrun.training.triggers.interval_trigger import get_trigger
 
