@@ -8,5 +8,7 @@ the classes here are for users.
 from __future__ import annotations
 
 from ndgpu.kernels.elementwise_kernel import ElementwiseKernel
+from ndgpu.kernels.raw import RawKernel, RawModule
+from ndgpu.kernels.reduction_kernel import ReductionKernel
 
-__all__ = ["ElementwiseKernel"]
+__all__ = ["ElementwiseKernel", "RawKernel", "RawModule", "ReductionKernel"]
