@@ -15,36 +15,20 @@ Examples
 array([2., 4., 6.], dtype=float32)
 """
 
-from nnrun import (
-    backend as backend,
-)
-from nnrun import (
-    backends as backends,
-)
-from nnrun import (
-    core as core,
-)
-from nnrun import (
-    cuda as cuda,
-)
-from nnrun import (
-    functions as functions,
-)
-from nnrun import (
-    initializers as initializers,
-)
-from nnrun import (
-    links as links,
-)
-from nnrun import (
-    optimizer_hooks as optimizer_hooks,
-)
-from nnrun import (
-    optimizers as optimizers,
-)
-from nnrun import (
-    serializers as serializers,
-)
+# isort: off
+from nnrun import backend as backend
+from nnrun import backends as backends
+from nnrun import core as core
+from nnrun import cuda as cuda
+from nnrun import functions as functions
+from nnrun import gradient_check as gradient_check
+from nnrun import initializers as initializers
+from nnrun import links as links
+from nnrun import optimizer_hooks as optimizer_hooks
+from nnrun import optimizers as optimizers
+from nnrun import serializers as serializers
+from nnrun import testing as testing
+# isort: on
 from nnrun.backend import get_array_module, get_device, using_device
 from nnrun.config import (
     config,

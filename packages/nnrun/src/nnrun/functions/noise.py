@@ -96,6 +96,6 @@ def dropout(
     if not config.train:
         y = as_variable(x)
         return (y, None) if return_mask else y
-    node = Dropout(ratio, mask)
+    node = Dropout(ratio, None if mask is None else mask.astype(x.dtype, copy=False))
     y = node.apply((x,))[0]
     return (y, node.mask) if return_mask else y
