@@ -14,9 +14,9 @@ What it guarantees:
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -25,12 +25,13 @@ from ndgpu import driver
 from ndgpu.runtime.errors import check
 
 __all__ = [
+    "Life",
     "Place",
     "context_of",
     "current_device_id",
     "device_count",
-    "driver_is_usable",
     "entered",
+    "life",
     "local",
     "null_place",
     "start",
@@ -67,12 +68,32 @@ class _Local(threading.local):
     entered: list[tuple[Any, ...]]  # what the open `with` blocks must restore
 
 
+class Life:
+    """Whether finalisers may call the driver: not at exit, and not in a forked child.
+
+    They keep the object as a default argument, since at exit the names of a module
+    may be gone before the last objects are.
+    """
+
+    __slots__ = ("usable",)
+
+    def __init__(self) -> None:
+        self.usable = True
+
+    def end(self) -> None:
+        """Tell all finalisers to leave the driver alone from now on."""
+        self.usable = False
+
+
 local = _Local()
+life = Life()
+atexit.register(life.end)
 
 _lock = threading.Lock()
 _contexts: dict[int, Any] = {}
 _null_places: dict[int, Place] = {}
 _initialized = False
+_touched = False  # set before the driver is: a fork may come halfway
 _forked = False
 
 
@@ -123,7 +144,8 @@ def use_device(device_id: int) -> None:
     if not hasattr(local, "streams"):
         local.streams = {}
         local.entered = []
-    check(driver.cuCtxSetCurrent(context_of(device_id)))
+    handle = context_of(device_id)  # before the driver is named: this may initialise it
+    check(driver.cuCtxSetCurrent(handle))
     stream = local.streams.get(device_id)
     local.device_id = device_id
     local.stream = stream
@@ -152,13 +174,8 @@ def null_place(device_id: int) -> Place:
     return place
 
 
-def driver_is_usable() -> bool:
-    """Tell a finaliser whether it may call the driver still."""
-    return not (_forked or sys.is_finalizing())
-
-
 def _initialize() -> None:
-    global _initialized
+    global _initialized, _touched
     if _forked:
         raise RuntimeError(
             "this process was forked from one that had used a device, which the driver does not "
@@ -166,6 +183,7 @@ def _initialize() -> None:
             "use ndgpu in the child"
         )
     if not _initialized:
+        _touched = True
         check(driver.cuInit(0))
         _initialized = True
 
@@ -185,8 +203,9 @@ def context_of(device_id: int) -> Any:
 def _after_fork_in_child() -> None:
     global _forked, _lock
     _lock = threading.Lock()
-    if _initialized:
+    if _touched:
         _forked = True
+        life.end()
         _contexts.clear()
         local.__dict__.clear()
 

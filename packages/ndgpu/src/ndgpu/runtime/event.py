@@ -72,8 +72,8 @@ class Event:
         )
         self.ptr = int(check(driver.cuEventCreate(flags)))
 
-    def __del__(self) -> None:
-        if self.ptr and context.driver_is_usable():
+    def __del__(self, life: context.Life = context.life) -> None:
+        if self.ptr and life.usable:
             # A finaliser has nobody to tell; the handle is gone either way.
             with contextlib.suppress(CUDADriverError), context.entered(self.device_id):
                 driver.cuEventDestroy(self.ptr)

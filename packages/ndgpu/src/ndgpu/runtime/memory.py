@@ -106,8 +106,8 @@ class Memory(BaseMemory):
             )
         return int(check(result))
 
-    def __del__(self) -> None:
-        if self.ptr and context.driver_is_usable():
+    def __del__(self, life: context.Life = context.life) -> None:
+        if self.ptr and life.usable:
             # A finaliser has nobody to tell.
             with contextlib.suppress(CUDADriverError), context.entered(self.device_id):
                 driver.cuMemFree(self.ptr)

@@ -73,8 +73,8 @@ class PinnedMemory:
     def __int__(self) -> int:
         return self.ptr
 
-    def __del__(self) -> None:
-        if self.ptr and context.driver_is_usable():
+    def __del__(self, life: context.Life = context.life) -> None:
+        if self.ptr and life.usable:
             # A finaliser has nobody to tell.
             with contextlib.suppress(CUDADriverError):
                 context.current_device_id()
@@ -225,15 +225,15 @@ class PinnedMemoryPool:
             return PinnedMemoryPointer(PinnedMemory(0))
         size = _class_of(size)
         stack = self._stacks.setdefault(size, [])
-        try:
-            memory = stack.pop()
-        except IndexError:
-            try:
-                memory = self._allocator(size).mem
-            except CUDADriverError:
-                self.free_all_blocks()
-                memory = self._allocator(size).mem
-        return PinnedMemoryPointer(_PooledPinnedMemory(memory, stack))
+        return PinnedMemoryPointer(_PooledPinnedMemory(self._take(stack, size), stack))
+
+    def _take(self, stack: list[Any], size: int) -> Any:
+        with contextlib.suppress(IndexError):  # empty, perhaps since another thread was first
+            return stack.pop()
+        with contextlib.suppress(CUDADriverError):
+            return self._allocator(size).mem
+        self.free_all_blocks()
+        return self._allocator(size).mem
 
     def free_all_blocks(self) -> None:
         """Give all unused memory back to the driver."""

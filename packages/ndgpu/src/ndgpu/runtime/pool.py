@@ -2,8 +2,8 @@
 
 What it guarantees:
 
-* Live allocations never overlap.  Each is a multiple of 512 bytes at a multiple
-  of 512 bytes.
+* Live allocations never overlap.  Each is a multiple of 512 bytes, aligned as the
+  driver's own allocations are.
 * Memory freed in one stream is handed out to that stream alone, until the stream
   is destroyed and its work complete, or until the memory has gone back to the
   driver.
@@ -17,10 +17,14 @@ How it works.  Each (device, stream) has an `_Arena`.  A freed block goes on the
 arena's stack for blocks of its very size, and an allocation of that size takes
 it from there: two atomic list operations, no lock.  That is the whole path in a
 loop that repeats its sizes.  Only when the stack is empty does an allocation
-take the device's lock; it merges everything freed meanwhile with its free
-neighbours, and takes the smallest free block that is large enough, the lowest
-address first, split to size.  Only when there is none does it ask the driver for
-another chunk.
+take the device's lock, merge what was freed meanwhile with its free neighbours,
+and take the smallest free block that is large enough, the lowest address first,
+split to size.  Only when there is none does it ask the driver for another chunk.
+
+Small requests have chunks of their own, so that none of them keeps a large
+chunk from being used whole.  And before an arena grows it gives back its unused
+chunks if they are more than an eighth of what it will use: a loop whose arrays
+grow a little each time would otherwise keep one chunk of every size it had.
 """
 
 from __future__ import annotations
@@ -44,6 +48,8 @@ __all__ = ["MemoryPool", "PooledMemory"]
 _UNIT = 512
 _SMALL = 1 << 20  # requests up to this share chunks, so that they do not split large ones
 _SMALL_CHUNK = 2 << 20
+_CALM = 500  # searches without a new chunk after which the pool counts as grown
+_SPARE = 8  # an arena that grows keeps at most 1 / _SPARE of its use in unused chunks
 
 
 class _Chunk:
@@ -69,7 +75,8 @@ class _Block:
         self.free = False
         self.before: _Block | None = None  # the neighbours in the chunk
         self.after: _Block | None = None
-        # Where the block goes when it is freed; set when it is handed out.
+        # Where the block goes when it is freed, and the marks that it is there; set
+        # when it is handed out.
         self.stack: list[_Block]
         self.dirty: set[int]
 
@@ -105,11 +112,13 @@ class PooledMemory(BaseMemory):
 class _Shelf:
     """The free blocks of an arena for one range of request sizes, best fit first."""
 
-    __slots__ = ("blocks", "order")
+    __slots__ = ("blocks", "dirty", "order")
 
     def __init__(self) -> None:
         self.order: list[tuple[int, int]] = []  # (size, address), sorted
         self.blocks: dict[int, _Block] = {}  # by address
+        # Sizes whose stack may have blocks that belong here.
+        self.dirty: set[int] = set()
 
     def add(self, block: _Block) -> None:
         block.free = True
@@ -134,16 +143,15 @@ class _Shelf:
 class _Arena:
     """The memory of one device and stream.
 
-    `stacks` and `dirty` are used without a lock, by atomic operations alone;
-    everything else under the lock of the device.
+    The stacks and the shelves' marks are used without a lock, by atomic
+    operations alone; everything else under the lock of the device.
     """
 
-    __slots__ = ("chunks", "dirty", "large", "place", "small", "stacks")
+    __slots__ = ("chunks", "large", "place", "small", "stacks")
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.stacks: dict[int, list[_Block]] = {}
-        self.dirty: set[int] = set()  # sizes whose stack may have blocks
         self.small = _Shelf()
         self.large = _Shelf()
         self.chunks: set[_Chunk] = set()
@@ -164,14 +172,14 @@ class _Arena:
             block.size = size
             block.chunk.shelf.add(rest)
         block.stack = self.stacks.setdefault(size, [])
-        block.dirty = self.dirty
+        block.dirty = block.chunk.shelf.dirty
         return block
 
-    def merge(self) -> None:
-        """Take all blocks off the stacks, and put them on the shelves, merged."""
+    def merge(self, shelf: _Shelf) -> None:
+        """Take a shelf's blocks off the stacks, and put them on it, merged."""
         while True:
             try:
-                stack = self.stacks[self.dirty.pop()]
+                stack = self.stacks[shelf.dirty.pop()]
             except KeyError:  # no size is marked any more
                 return
             while True:
@@ -200,15 +208,20 @@ class _Arena:
             block = before
         shelf.add(block)
 
-    def detach_unused(self) -> list[_Chunk]:
-        """Remove and return the chunks of which no part is in use."""
-        self.merge()
-        unused = [
+    def unused(self) -> list[_Block]:
+        """The blocks on the shelves that are a chunk each."""
+        return [
             block
             for shelf in (self.small, self.large)
             for block in shelf.blocks.values()
             if block.size == block.chunk.size
         ]
+
+    def detach_unused(self) -> list[_Chunk]:
+        """Remove and return the chunks of which no part is in use."""
+        self.merge(self.small)
+        self.merge(self.large)
+        unused = self.unused()
         for block in unused:
             block.chunk.shelf.remove(block)
             self.chunks.discard(block.chunk)
@@ -223,11 +236,11 @@ class _Arena:
     def free_blocks(self) -> tuple[int, int]:
         """How many blocks are free, and their bytes."""
         count, nbytes = 0, 0
-        for size in tuple(self.dirty):
-            depth = len(self.stacks[size])
-            count += depth
-            nbytes += depth * size
         for shelf in (self.small, self.large):
+            for size in tuple(shelf.dirty):
+                depth = len(self.stacks[size])
+                count += depth
+                nbytes += depth * size
             count += len(shelf.order)
             nbytes += sum(size for size, _ in shelf.order)
         return count, nbytes
@@ -241,6 +254,7 @@ class _DevicePool:
         # Re-entrant: a finaliser that runs within an allocation may allocate.
         self.lock = threading.RLock()
         self.busy = False
+        self.searches = 0  # since the last new chunk
         self.total = 0
         self.peak = 0
         self.limit = config.value("NDGPU_MEMORY_LIMIT")
@@ -301,6 +315,8 @@ class MemoryPool:
             block = self._arenas[local.place].stacks[(size + 511) & -512].pop()
         except (AttributeError, KeyError, IndexError, TypeError):
             # This thread is new, or the stream is, or no block of this size is free.
+            block = None
+        if block is None:
             return self._find(size)
         return MemoryPointer(PooledMemory(block))
 
@@ -407,16 +423,17 @@ class MemoryPool:
         if size == 0:
             return MemoryPointer(UnownedMemory(0, 0, None, pool.device_id))
         size = (size + _UNIT - 1) & -_UNIT
-        try:
-            block = self._fit(pool, size)
-        except OutOfMemoryError:
+        block = self._fit(pool, size)
+        if block is None:
             # Without the lock, since finalisers may take locks of their own.
             gc.collect()  # frees what only cycles keep alive
             block = self._fit(pool, size)
+        if block is None:
+            raise self._out_of_memory(pool, size)
         return MemoryPointer(PooledMemory(block))
 
-    def _fit(self, pool: _DevicePool, size: int) -> _Block:
-        """Find a block among those freed, or get a chunk from the driver."""
+    def _fit(self, pool: _DevicePool, size: int) -> _Block | None:
+        """Find a block among those freed, or get a chunk from the driver; None for no room."""
         place = local.place
         with pool.lock:
             arena = self._arenas.get(place)
@@ -428,31 +445,44 @@ class MemoryPool:
                 return self._grow(pool, arena, size, size)
             pool.busy = True
             try:
-                arena.merge()
-                shelf = arena.shelf(size)
-                block = shelf.take(size)
-                if block is None and self._adopt(pool, arena):
-                    block = shelf.take(size)
+                block = self._search(pool, arena, size)
                 if block is not None:
                     return arena.issue(block, size)
-                try:
-                    return self._grow(pool, arena, size, _chunk_size(size))
-                except OutOfMemoryError:
+                self._trim(pool, arena, size)
+                block = self._grow(pool, arena, size, _chunk_size(size))
+                if block is None:
                     self._release(pool, None)
-                    return self._grow(pool, arena, size, size)
+                    block = self._grow(pool, arena, size, size)
+                return block
             finally:
                 pool.busy = False
 
-    def _grow(self, pool: _DevicePool, arena: _Arena, size: int, chunk_size: int) -> _Block:
-        """Get a chunk, and cut a block from its start."""
+    def _search(self, pool: _DevicePool, arena: _Arena, size: int) -> _Block | None:
+        """Take the best free block off a shelf, if one is large enough."""
+        shelf = arena.shelf(size)
+        pool.searches += 1
+        # While the pool grows, merging first keeps it smallest.  Once it has grown, the
+        # blocks on the stacks are left as they are where possible, for a loop that
+        # repeats its sizes will ask for the same again.
+        block = shelf.take(size) if pool.searches > _CALM else None
+        if block is None:
+            arena.merge(shelf)
+            block = shelf.take(size)
+        if block is None and self._adopt(pool, arena):
+            block = shelf.take(size)
+        return block
+
+    def _grow(self, pool: _DevicePool, arena: _Arena, size: int, chunk_size: int) -> _Block | None:
+        """Get a chunk, and cut a block from its start; None for no room."""
         if pool.limit and pool.total + chunk_size > pool.limit:
-            raise self._out_of_memory(pool, size)
+            return None
         try:
             pointer = self._allocator(chunk_size)
-        except OutOfMemoryError as error:
-            raise self._out_of_memory(pool, size) from error
+        except OutOfMemoryError:
+            return None
         chunk = _Chunk(pointer, chunk_size, arena.shelf(size))
         arena.chunks.add(chunk)
+        pool.searches = 0
         pool.total += chunk_size
         pool.peak = max(pool.peak, pool.total)
         return arena.issue(_Block(chunk, pointer.ptr, chunk_size), size)
@@ -474,10 +504,18 @@ class MemoryPool:
         only = None if stream is None else stream.place_on(pool.device_id)
         for arena in self._arenas_of(pool):
             if only is None or arena.place is only:
-                for chunk in arena.detach_unused():
-                    pool.total -= chunk.size
-                    # The last reference to the driver's memory: this frees it.
-                    chunk.pointer = None  # type: ignore[assignment]
+                _give_back(pool, arena)
+
+    def _trim(self, pool: _DevicePool, arena: _Arena, size: int) -> None:
+        """Before an arena grows: give its unused chunks back, if they are many.
+
+        Only its own: two streams that grow by turns would take from each other.
+        """
+        spare = sum(block.size for block in arena.unused())
+        if spare:
+            used = sum(chunk.size for chunk in arena.chunks) - spare
+            if spare * _SPARE > used + size:
+                _give_back(pool, arena)
 
     def _adopt(self, pool: _DevicePool, arena: _Arena) -> bool:
         """Move unused chunks of destroyed streams, whose work is done, to an arena."""
@@ -492,6 +530,13 @@ class MemoryPool:
             if not other.chunks:
                 del self._arenas[other.place]
         return moved
+
+
+def _give_back(pool: _DevicePool, arena: _Arena) -> None:
+    for chunk in arena.detach_unused():
+        pool.total -= chunk.size
+        # The last reference to the driver's memory: this frees it.
+        chunk.pointer = None  # type: ignore[assignment]
 
 
 def _chunk_size(size: int) -> int:

@@ -252,8 +252,8 @@ class Stream(_BaseStream):
             self.ptr = int(check(driver.cuStreamCreateWithPriority(flags, priority)))
         self._owned = True
 
-    def __del__(self) -> None:
-        if not (self._owned and context.driver_is_usable()):
+    def __del__(self, life: context.Life = context.life) -> None:
+        if not (self._owned and life.usable):
             return
         # A finaliser has nobody to tell; the handle is gone either way.
         with contextlib.suppress(CUDADriverError), context.entered(self.device_id):
