@@ -1,0 +1,37 @@
+"""Every header compiles, alone, for each generation of device that is supported."""
+
+from pathlib import Path
+
+import pytest
+
+import ndgpu.compile
+from ndgpu.compile import compile_source
+
+FOLDER = Path(ndgpu.compile.__file__).parent.parent / "include"
+HEADERS = sorted(path.stem for path in FOLDER.glob("*.cuh"))
+
+USES = {
+    "half": "x[0] += float(float16(x[1]) * bfloat16(x[2])); float16 h(1.0); h += 2; x[3] = h;",
+    "complex": "complex<float> z(x[0], x[1]); z = 2 * pow(z, exp(z)) / z; x[0] = abs(z);",
+    "math": "x[0] = ndgpu::remainder(ndgpu::floor_divide(x[0], x[1]), ndgpu::lowest<float>());",
+    "reduce": "x[0] = ndgpu::argmax(ndgpu::Indexed<float>{x[0], 1}, "
+    "ndgpu::shuffle_down(ndgpu::Indexed<float>{x[1], 2}, 1)).value;",
+    "philox": "x[0] = ndgpu::random_normal_float(1, 2, 3) + ndgpu::random_uniform_double(1, 2, 3);",
+    "index": "ndgpu::RawShape<2> s{4, {2, 2}, {8, 4}}; "
+    "ndgpu::Raw<float, 2, false> r(x, s); r[3] = r[{1, 0}];",
+}
+
+
+def test_every_header_is_tried():
+    assert sorted(USES) == HEADERS
+
+
+@pytest.mark.parametrize("target", ["sm_75", "compute_80", "sm_90", "sm_100"])
+@pytest.mark.parametrize("header", HEADERS)
+def test_header_compiles(header, target):
+    compile_source(
+        f"#include <ndgpu/{header}.cuh>\n"
+        f'extern "C" __global__ void f(float* x) {{ {USES[header]} }}',
+        (),
+        target,
+    )
