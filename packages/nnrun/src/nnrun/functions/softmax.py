@@ -132,8 +132,8 @@ def logsumexp(x: Variable | Array, axis: Any = None) -> Variable:
     Examples
     --------
     >>> import numpy as np, nnrun.functions as F
-    >>> F.logsumexp(np.array([1000.0, 1000.0])).array.round(4)
-    array(1000.6931)
+    >>> F.logsumexp(np.array([1000.0, 1000.0])).item()  # doctest: +ELLIPSIS
+    1000.6931...
     """
     from nnrun.functions.unary import log
 

@@ -160,8 +160,8 @@ def softmax_cross_entropy(
     --------
     >>> import numpy as np, nnrun.functions as F
     >>> x = np.array([[0.0, 0.0], [0.0, 800.0]])
-    >>> F.softmax_cross_entropy(x, np.array([0, 1])).array.round(4)
-    array(0.3466)
+    >>> F.softmax_cross_entropy(x, np.array([0, 1])).item()  # doctest: +ELLIPSIS
+    0.3465...
     """
     if reduce not in ("mean", "no"):
         raise ValueError(f"softmax_cross_entropy: `reduce` must be 'mean' or 'no', not {reduce!r}")

@@ -140,6 +140,8 @@ class StandardUpdater(Updater):
         for name, iterator in self._iterators.items():
             iterator.serialize(serializer["iterator:" + name])
         for name, optimizer in self._optimizers.items():
-            optimizer.serialize(serializer["optimizer:" + name])
+            # The model first: the optimizer's states take the shapes of its parameters,
+            # which may not be initialised before.
             optimizer.target.serialize(serializer["model:" + name])
+            optimizer.serialize(serializer["optimizer:" + name])
         self.iteration = serializer("iteration", self.iteration)
