@@ -367,6 +367,27 @@ for k in ("u16", "s16"):
     form(f"min.{k}x2", "b32 b32", "32", packed16(min, k))
     form(f"max.{k}x2", "b32 b32", "32", packed16(max, k))
 
+
+def differences(x: int, y: int, z: int, lanes: int, kind: str, add: bool) -> int:
+    """Mixed signs differ by more than a byte only between s32 and u32, which NVRTC never mixes."""
+    bits = 32 // lanes
+    parts = [[v >> bits * i & ((1 << bits) - 1) for i in range(lanes)] for v in (x, y)]
+    if kind == "s":
+        parts = [[signed(v, bits) for v in row] for row in parts]
+    sizes = [abs(a - b) for a, b in zip(*parts, strict=True)]
+    return z + sum(sizes) if add else sum(s << bits * i for i, s in enumerate(sizes))
+
+
+for k in "us":
+    for n in (2, 4):
+        for more in ("", ".add"):
+            form(
+                f"vabsdiff{n}.u32.{k}32.{k}32{more}",
+                "b32 b32 b32",
+                "32",
+                lambda x, y, z, n=n, k=k, more=more: differences(x, y, z, n, k, bool(more)),
+            )
+
 form("mov.pack.b32", "b16 b16", "32", lambda x, y: x | y << 16, "mov.b32 %r1, {%rs1, %rs2};")
 form("mov.pack.b64", "b32 b32", "64", lambda x, y: x | y << 32, "mov.b64 %rd1, {%r1, %r2};")
 form(

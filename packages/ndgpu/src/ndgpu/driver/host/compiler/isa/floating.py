@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..builder import Builder, Value
 from . import rounding
-from .numeric import bits_of, canonical, finish, int_type, operands, sign_bit
+from .numeric import bits_of, canonical, finish, int_type, is_nan, operands, sign_bit
 from .table import Mods, Row
 
 __all__ = ["ROWS"]
@@ -58,9 +58,18 @@ def _extreme(op: str):
             signs = b.binary("and", signs, b.const(whole, sign_bit(whole), found.wide))
             signed = b.bitcast(b.binary("or", bits_of(b, found), signs), found.type)
             return signed if m.get("any_nan") else canonical(b, signed)
+        if found.type == "double":
+            return _quiet(b, found)
         return found if m.get("any_nan") else canonical(b, found)
 
     return emit
+
+
+def _quiet(b: Builder, x: Value) -> Value:
+    """A NaN that may be signalling made quiet, its payload kept."""
+    bits = bits_of(b, x)
+    quiet = b.binary("or", bits, b.const("i64", 1 << 51, x.wide))
+    return b.bitcast(b.select(is_nan(b, x), quiet, bits), "double")
 
 
 def _copysign(b: Builder, m: Mods, x: Value, y: Value) -> Value:
@@ -81,9 +90,6 @@ _CLASSES = {
 
 def _testp(b: Builder, m: Mods, x: Value) -> Value:
     mask = _CLASSES[str(m["kind"])]
-    if m["kind"] == "normal":
-        # The manual: normal is "not infinity and not NaN", as hardware tests it for subnormals too.
-        mask = _CLASSES["normal"]
     return b.intrinsic("is.fpclass", "i1", x, suffix=x.type, extra=f", i32 {mask}")
 
 

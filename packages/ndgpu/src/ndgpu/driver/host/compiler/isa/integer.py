@@ -198,6 +198,27 @@ def _field(b: Builder, x: Value, index: int, bits: int, signed: bool) -> Value:
     return b.binary("ashr" if signed else "lshr", b.binary("shl", x, up), down)
 
 
+def _video_difference(lanes: int):
+    """`vabsdiff2` and `vabsdiff4`: differences lane by lane, side by side or summed with `z`."""
+    bits = 32 // lanes
+
+    def emit(b: Builder, m: Mods, x: Value, y: Value, z: Value) -> Value:
+        total = z if m["sum"] else b.const("i32", 0, x.wide)
+        for i in range(lanes):
+            left = _field(b, x, i, bits, _signed(m, "a"))
+            right = _field(b, y, i, bits, _signed(m, "b"))
+            size = b.intrinsic("abs", "i32", b.binary("sub", left, right), extra=", i1 false")
+            if m["sum"]:
+                total = b.binary("add", total, size)
+            else:
+                total = b.binary(
+                    "or", total, b.binary("shl", size, b.const("i32", bits * i, x.wide))
+                )
+        return total
+
+    return emit
+
+
 _ALL = "{type:u16,s16,u32,s32,u64,s64}"
 _CARRY = "{type:u32,s32,b32,u64,s64,b64}"
 
@@ -238,5 +259,14 @@ ROWS = (
     Row("madc.{part:lo,hi}.cc." + _CARRY, "type type type", "type", _mad_cc, True, True),
     Row("madc.{part:lo,hi}." + _CARRY, "type type type", "type", _mad_cc, reads_carry=True),
     Row("dp4a.{a:u32,s32}.{b:u32,s32}", "i32 i32 i32", "i32", _dot(4)),
+    *(
+        Row(
+            f"vabsdiff{lanes}.u32.{{a:u32,s32}}.{{b:u32,s32}}.{{sum:add}}?",
+            "i32 i32 i32",
+            "i32",
+            _video_difference(lanes),
+        )
+        for lanes in (2, 4)
+    ),
     Row("dp2a.{half:lo,hi}.{a:u32,s32}.{b:u32,s32}", "i32 i32 i32", "i32", _dot(2)),
 )

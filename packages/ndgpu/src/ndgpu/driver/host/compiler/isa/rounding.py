@@ -39,10 +39,22 @@ def nearest(b: Builder, name: str, *args: Value) -> Value:
     if name == "fma":
         return b.intrinsic("fma", args[0].type, *args)
     if name == "sqrt":
-        return b.intrinsic("sqrt", args[0].type, *args)
+        return _root(b, args[0])
     if name == "rcp":
         return b.binary("fdiv", b.const(args[0].type, 1.0, args[0].wide), args[0])
     return b.binary(_BINARY[name], *args)
+
+
+def _root(b: Builder, x: Value) -> Value:
+    root = b.intrinsic("sqrt", x.type, x)
+    if x.type != "float":
+        return root
+    # LLVM drops a select of NaN around a root of a negative number, for the root is "NaN" anyhow,
+    # and with it the NaN's bits; it does not look through the integer comparison.
+    bits = bits_of(b, root)
+    size = b.binary("and", bits, b.const("i32", 0x7FFFFFFF, x.wide))
+    nan = b.compare("icmp ugt", size, b.const("i32", 0x7F800000, x.wide))
+    return b.bitcast(b.select(nan, b.const("i32", 0x7FFFFFFF, x.wide), bits), "float")
 
 
 def directed(b: Builder, name: str, direction: str, *args: Value) -> Value:
