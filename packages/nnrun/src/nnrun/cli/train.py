@@ -126,6 +126,10 @@ def run(args: argparse.Namespace) -> int:
     if args.resume:
         _resume(args.resume, job)
     try:
+        os.makedirs(args.out, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {args.out}: {error}") from error
+    try:
         job.trainer.run(show_loop_exception_msg=False)
     except KeyboardInterrupt:
         print(

@@ -190,6 +190,10 @@ def load_npz(
     KeyError
         If a value is missing.
     """
+    if not hasattr(file, "read"):
+        with open(file, "rb") as opened:  # numpy.load would leave a damaged file open
+            load_npz(opened, obj, path, strict, ignore_names)
+        return
     try:
         npz = np.load(file, allow_pickle=False)
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
