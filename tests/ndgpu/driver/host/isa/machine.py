@@ -83,7 +83,10 @@ class Machine:
         target = llvm.Target.from_default_triple().create_target_machine(
             cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
         )
+        # One lane stays one lane, and code stays short.
         options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_vectorization = options.slp_vectorization = False
+        options.loop_unrolling = options.loop_interleaving = False
         builder_ = llvm.create_pass_builder(target, options)
         builder_.getModulePassManager().run(module, builder_)
         self._engine = llvm.create_mcjit_compiler(module, target)

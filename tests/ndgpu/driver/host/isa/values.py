@@ -13,6 +13,8 @@ _FLOATS = {  # exponent bits, fraction bits
     "f32": (8, 23, np.uint32),
     "f64": (11, 52, np.uint64),
 }
+# At most so many combinations of special values, drawn from all.
+_COMBINATIONS = 1500
 UINTS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 
 
@@ -83,7 +85,10 @@ def operands(label: str, kinds: list[str], count: int = 600) -> list[np.ndarray]
             specials.append(np.array([0, 1], dtype=np.uint8))
         else:
             specials.append(special_ints(int(kind[1:]), brief))
-    combined = list(zip(*itertools.product(*specials), strict=True))
+    every = list(itertools.product(*specials))
+    if len(every) > _COMBINATIONS:
+        every = [every[i] for i in rng.choice(len(every), _COMBINATIONS, replace=False)]
+    combined = list(zip(*every, strict=True))
     arrays = []
     for kind, column, special in zip(kinds, combined, specials, strict=True):
         if kind in _FLOATS:
