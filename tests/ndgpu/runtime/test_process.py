@@ -75,6 +75,12 @@ def work():
     gc.collect()
     print("dropped")
 
+with rt.Device(1), rt.Stream():
+    child(lambda: None)
+    pid = os.fork()
+if pid == 0:  # has left the two blocks in the child
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
 child(work)
 pointer.memset(1, 100)
 stream.synchronize()

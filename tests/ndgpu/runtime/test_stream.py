@@ -183,3 +183,29 @@ def test_an_event_is_of_the_current_device() -> None:
     del event
     assert driver.cuEventQuery(handle)[0]
     assert rt.current_device_id() == 0
+
+
+def test_default_streams_by_handle_are_the_same_places() -> None:
+    pool = rt.MemoryPool()
+    pointer = pool.malloc(512)
+    address = pointer.ptr
+    del pointer
+    with rt.ExternalStream(1):
+        assert pool.malloc(512).ptr == address
+    with rt.ExternalStream(2):
+        pointer = pool.malloc(512)
+        assert pointer.ptr != address
+        address = pointer.ptr
+        del pointer
+    with rt.Stream.ptd:
+        assert pool.malloc(512).ptr == address
+    seen: list[int] = []
+
+    def work() -> None:
+        with rt.Stream.ptd:
+            seen.append(pool.malloc(512).ptr)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen != [address]

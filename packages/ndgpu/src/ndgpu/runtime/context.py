@@ -92,6 +92,7 @@ atexit.register(life.end)
 _lock = threading.Lock()
 _contexts: dict[int, Any] = {}
 _null_places: dict[int, Place] = {}
+_count = -1  # of devices, which the driver fixes when it is initialised
 _initialized = False
 _touched = False  # set before the driver is: a fork may come halfway
 _forked = False
@@ -127,8 +128,11 @@ def device_count() -> int:
     >>> device_count() >= 1
     True
     """
+    global _count
     _initialize()
-    return int(check(driver.cuDeviceGetCount()))
+    if _count < 0:
+        _count = int(check(driver.cuDeviceGetCount()))
+    return _count
 
 
 def start() -> None:

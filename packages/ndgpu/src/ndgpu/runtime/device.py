@@ -119,6 +119,8 @@ class Device:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if not context.life.usable:  # in a child that was forked inside the block
+            return
         (before,) = context.local.entered.pop()
         if context.local.device_id != before:
             context.use_device(before)

@@ -30,7 +30,8 @@ from ndgpu.runtime.event import Event, query
 __all__ = ["ExternalStream", "Stream", "get_current_stream"]
 
 _NON_BLOCKING = 1
-_PER_THREAD = 2  # the handle CU_STREAM_PER_THREAD
+_LEGACY = (0, 1)  # the handles of the null stream
+_PER_THREAD = 2  # a handle that means another stream in each thread
 
 
 class _BaseStream:
@@ -44,6 +45,11 @@ class _BaseStream:
 
     def place_on(self, device_id: int) -> Place:
         """Return the `Place` that memory pools keep this stream's memory under."""
+        if self.ptr in _LEGACY:
+            return context.null_place(device_id)
+        if self.ptr == _PER_THREAD:
+            places = _own_places.__dict__
+            return places.setdefault(str(device_id), Place(device_id, self.ptr))
         if self._place is None:
             self._place = Place(device_id, self.ptr)
         return self._place
@@ -86,6 +92,8 @@ class _BaseStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if not context.life.usable:  # in a child that was forked inside the block
+            return
         local = context.local
         device_id, before = local.entered.pop()
         local.streams[device_id] = before
@@ -263,16 +271,6 @@ class Stream(_BaseStream):
                 end.device_id = self.device_id  # whose context is entered, if not current
                 self._place.retired = self.record(end)
             driver.cuStreamDestroy(self.ptr)
-
-    def place_on(self, device_id: int) -> Place:
-        """Return the `Place` that memory pools keep this stream's memory under."""
-        if self._owned:
-            return _BaseStream.place_on(self, device_id)
-        if self.ptr == 0:
-            return context.null_place(device_id)
-        # The same handle means another stream in each thread.
-        places = _own_places.__dict__
-        return places.setdefault(str(device_id), Place(device_id, self.ptr))
 
     @property
     def priority(self) -> int:
