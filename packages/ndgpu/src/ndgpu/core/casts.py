@@ -18,7 +18,16 @@ from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray, view_of
 from ndgpu.kernels.elementwise import Elementwise, Operand
 
-__all__ = ["allocate_in_order", "astype", "copy", "copy_into", "fill", "overlaps", "same_memory"]
+__all__ = [
+    "allocate_in_order",
+    "astype",
+    "copy",
+    "copy_into",
+    "copy_where",
+    "fill",
+    "overlaps",
+    "same_memory",
+]
 
 
 @functools.cache
@@ -142,6 +151,39 @@ def copy_into(target: ndarray, source: ndarray) -> None:
         dtype = _BY_SIZE[dtype.itemsize]
         target, source = _retyped(target, dtype), _retyped(source, dtype)
     _launch(_cast_kernel(source._dtype, dtype), [source, target], shape, target)
+
+
+@functools.cache
+def _masked_kernel(source: np.dtype, target: np.dtype) -> Elementwise:
+    return Elementwise(
+        "ndgpu_copy_where",
+        (
+            Operand("x", source),
+            Operand("mask", np.dtype(bool)),
+            Operand("y", target, "out"),
+        ),
+        f"y = {convert('x', source, target)};",
+        guard="mask",
+    )
+
+
+def copy_where(target: ndarray, source: ndarray, mask: ndarray) -> None:
+    """Set `target` to `source` where `mask` is true; both broadcast to its shape."""
+    shape = target._shape
+    layout.broadcast_strides(source._shape, source._strides, shape)
+    layout.broadcast_strides(mask._shape, mask._strides, shape)
+    if overlaps(target, source) and not same_memory(target, source):
+        source = copy(source)
+    if overlaps(target, mask) and not (
+        mask._ptr == target._ptr
+        and mask._shape == shape
+        and mask._strides == target._strides
+        and target._dtype.itemsize == 1
+    ):
+        mask = copy(mask)
+    if target._size:
+        kernel = _masked_kernel(source._dtype, target._dtype)
+        _launch(kernel, [source, mask, target], shape, target)
 
 
 def _launch(kernel: Elementwise, args: list[Any], shape: layout.Shape, target: ndarray) -> None:

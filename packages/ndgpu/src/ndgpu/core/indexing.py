@@ -100,30 +100,11 @@ def _is_mask(entry: Any) -> bool:
     return isinstance(entry, (ndarray, np.ndarray)) and entry.dtype.kind == "b" and entry.ndim > 0
 
 
-@functools.cache
-def _mask_kernel(source: np.dtype, target: np.dtype) -> Elementwise:
-    return Elementwise(
-        "ndgpu_put_mask",
-        (
-            Operand("x", source),
-            Operand("mask", np.dtype(bool)),
-            Operand("y", target, "out"),
-        ),
-        f"y = {convert('x', source, target)};",
-        guard="mask",
-    )
-
-
 def put_mask(a: ndarray, mask: ndarray, value: ndarray) -> None:
     """Set the elements of `a` where `mask` is true to the only element of `value`."""
-    mask = view_of(
-        mask, mask._shape + (1,) * (a.ndim - mask.ndim), mask._strides + (0,) * (a.ndim - mask.ndim)
-    )
-    value = view_of(value, (), ())
-    if casts.overlaps(a, value) or casts.overlaps(a, mask):
-        value, mask = casts.copy(value), casts.copy(mask)
-    if a._size:
-        _mask_kernel(value._dtype, a._dtype).launch([value, mask, a], a._shape)
+    extra = a.ndim - mask.ndim
+    mask = view_of(mask, mask._shape + (1,) * extra, mask._strides + (0,) * extra)
+    casts.copy_where(a, view_of(value, (), ()), mask)
 
 
 def nonzero(a: ndarray) -> tuple[ndarray, ...]:

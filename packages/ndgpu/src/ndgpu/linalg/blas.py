@@ -1,0 +1,89 @@
+"""The seam to whatever multiplies matrices on a device.
+
+`multiply` is asked for one stack of products and takes, of the ways in `_ways`,
+the first that the current device offers and that knows the dtype:
+
+1. cuBLAS, where the driver can run it (`ndgpu.driver.load_library`);
+2. NumPy's own BLAS, where the processor reads the device's memory in place
+   (a device attribute says so) and there is no cuBLAS;
+3. the package's tiled kernel, which knows every dtype.
+
+Guarantees: all three give ``c[i] = a[i] @ b[i]`` for stacks of matrices of any
+strides, a stride of 0 along the stack included, in the order of the current stream.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from ndgpu import driver, runtime
+from ndgpu.core import casts, layout
+from ndgpu.core.codegen import compute_dtype
+from ndgpu.core.ndarray import allocate, ndarray
+from ndgpu.linalg import cublas
+from ndgpu.linalg.kernel import multiply as multiply_with_kernel
+
+__all__ = ["multiply"]
+
+_HOST_BLAS = frozenset(np.dtype(c) for c in "fdFD")
+
+
+def multiply(a: ndarray, b: ndarray, c: ndarray) -> None:
+    """Set ``c[i] = a[i] @ b[i]`` for stacks of matrices of one dtype.
+
+    Parameters
+    ----------
+    a, b, c : ndarray
+        Of shapes (count, m, k), (count, k, n) and (count, m, n); `c` is C-contiguous
+        and overlaps neither of the others.
+    """
+    for way in _ways(runtime.current_device_id()):
+        if way(a, b, c):
+            return
+    multiply_with_kernel(a, b, c)
+
+
+@functools.cache
+def _ways(device_id: int) -> tuple[Callable[[ndarray, ndarray, ndarray], bool], ...]:
+    library = driver.load_library("cublas")
+    if library is not None:
+        return (cublas.Multiplier(library).multiply,)
+    attribute = (
+        driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS_USES_HOST_PAGE_TABLES
+    )
+    if runtime.check(driver.cuDeviceGetAttribute(attribute, device_id)):
+        return (_multiply_in_place,)
+    return ()
+
+
+def _multiply_in_place(a: ndarray, b: ndarray, c: ndarray) -> bool:
+    """Let NumPy multiply where the matrices lie."""
+    if c._dtype not in _HOST_BLAS:
+        if compute_dtype(c._dtype) == c._dtype:
+            return False
+        # 16-bit floats have no BLAS on a processor: their float32 copies do.
+        wide = allocate(c._shape, compute_dtype(c._dtype))
+        left, right = (casts.astype(x, wide._dtype) for x in (a, b))
+        _multiply_in_place(left, right, wide)
+        casts.copy_into(c, wide)
+        return True
+    # What was queued before must have been done: from here on it is the processor's turn.
+    runtime.get_current_stream().synchronize()
+    left, right, result = (_in_place(x) for x in (a, b, c))
+    if len(result) == 1:
+        # One product of two matrices has the shortest way to BLAS.
+        np.dot(left[0], right[0], out=result[0])
+    else:
+        np.matmul(left, right, out=result)
+    return True
+
+
+def _in_place(a: ndarray) -> np.ndarray:
+    """A NumPy array over the memory of `a`; not valid after `a` is."""
+    low, high = layout.extent(a._shape, a._strides, a._dtype.itemsize)
+    buffer = (ctypes.c_char * (high - low)).from_address(a._ptr + low)
+    return np.ndarray(a._shape, a._dtype, buffer, -low, a._strides)

@@ -1,0 +1,533 @@
+"""Joining, splitting, repeating and rearranging arrays.
+
+Guarantees: views where NumPy gives views (`split`, `flip`, `rollaxis`, ...);
+what is joined is copied once, array by array.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ndgpu.core import casts, layout, views
+from ndgpu.core.dtypes import as_dtype
+from ndgpu.core.layout import normalize_axis
+from ndgpu.core.ndarray import allocate, ndarray, view_of
+from ndgpu.core.transfer import asarray
+
+__all__ = [
+    "append",
+    "array_split",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "broadcast_arrays",
+    "broadcast_to",
+    "column_stack",
+    "concatenate",
+    "copyto",
+    "dsplit",
+    "dstack",
+    "expand_dims",
+    "flip",
+    "fliplr",
+    "flipud",
+    "hsplit",
+    "hstack",
+    "matrix_transpose",
+    "moveaxis",
+    "ravel",
+    "reshape",
+    "roll",
+    "rollaxis",
+    "rot90",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "transpose",
+    "vsplit",
+    "vstack",
+]
+
+
+def concatenate(
+    arrays: Sequence[Any],
+    axis: int | None = 0,
+    out: ndarray | None = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> ndarray:
+    """Join arrays along an axis that they have.
+
+    Parameters
+    ----------
+    arrays : sequence of array-like
+        Equal in shape but for `axis`.
+    axis : int, optional
+        None joins them as flat arrays.
+    out : ndarray, optional
+        Where to put the result.
+    dtype : dtype-like, optional
+        Dtype of the result; not together with `out`.
+    casting : str
+        Which casts are allowed.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to join, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.concatenate([ndgpu.arange(2), ndgpu.arange(3)])
+    array([0, 1, 0, 1, 2])
+    """
+    parts = [asarray(a) for a in arrays]
+    if not parts:
+        raise ValueError("need at least one array to concatenate")
+    if out is not None and dtype is not None:
+        raise TypeError(
+            "concatenate() only takes `out` or `dtype` as an argument, but both were provided."
+        )
+    if axis is None:
+        parts, axis = [views.ravel(a) for a in parts], 0
+    first = parts[0]
+    if first.ndim == 0:
+        raise ValueError("zero-dimensional arrays cannot be concatenated")
+    axis = normalize_axis(axis, first.ndim)
+    total = 0
+    for k, part in enumerate(parts):
+        if part.ndim != first.ndim:
+            raise ValueError(
+                "all the input array dimensions except for the concatenation axis must match "
+                f"exactly, but the array at index 0 has {first.ndim} dimension(s) and the array at "
+                f"index {k} has {part.ndim} dimension(s)"
+            )
+        for d in range(first.ndim):
+            if d != axis and part._shape[d] != first._shape[d]:
+                raise ValueError(
+                    "all the input array dimensions except for the concatenation axis must match "
+                    f"exactly, but along dimension {d}, the array at index 0 has size "
+                    f"{first._shape[d]} and the array at index {k} has size {part._shape[d]}"
+                )
+        total += part._shape[axis]
+    shape = first._shape[:axis] + (total,) + first._shape[axis + 1 :]
+    if out is None:
+        kind = np.result_type(*[p._dtype for p in parts]) if dtype is None else as_dtype(dtype)
+        fortran = all(p._f_contiguous and not p._c_contiguous for p in parts)
+        result = allocate(shape[::-1], kind).T if fortran else allocate(shape, kind)
+        result._base = None
+    else:
+        if out._shape != shape:
+            raise ValueError("Output array is the wrong shape")
+        result = out
+    start = 0
+    for part in parts:
+        if not np.can_cast(part._dtype, result._dtype, casting):
+            raise TypeError(
+                f"Cannot cast array data from {part._dtype!r} to {result._dtype!r} according to "
+                f"the rule '{casting}'"
+            )
+        stop = start + part._shape[axis]
+        casts.copy_into(_section(result, axis, start, stop), part)
+        start = stop
+    return result
+
+
+def _section(a: ndarray, axis: int, start: int, stop: int) -> ndarray:
+    shape = a._shape[:axis] + (stop - start,) + a._shape[axis + 1 :]
+    offset = start * a._strides[axis] if stop > start else 0
+    return view_of(a, shape, a._strides, offset)
+
+
+def stack(
+    arrays: Sequence[Any],
+    axis: int = 0,
+    out: ndarray | None = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> ndarray:
+    """Join arrays of one shape along a new axis.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or their shapes differ.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.stack([ndgpu.zeros(2), ndgpu.ones(2)])
+    array([[0., 0.],
+           [1., 1.]])
+    """
+    parts = [asarray(a) for a in arrays]
+    if not parts:
+        raise ValueError("need at least one array to stack")
+    if len({part._shape for part in parts}) != 1:
+        raise ValueError("all input arrays must have the same shape")
+    axis = normalize_axis(axis, parts[0].ndim + 1)
+    parts = [views.expand_dims(part, axis) for part in parts]
+    return concatenate(parts, axis, out, dtype=dtype, casting=casting)
+
+
+def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> ndarray:
+    """Join arrays along their first axis, one-axis arrays as rows."""
+    return concatenate([atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
+
+
+def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> ndarray:
+    """Join arrays along their second axis, one-axis arrays along their only one."""
+    parts = [atleast_1d(a) for a in tup]
+    axis = 0 if parts and parts[0].ndim == 1 else 1
+    return concatenate(parts, axis, dtype=dtype, casting=casting)
+
+
+def dstack(tup: Sequence[Any]) -> ndarray:
+    """Join arrays along their third axis."""
+    return concatenate([atleast_3d(a) for a in tup], 2)
+
+
+def column_stack(tup: Sequence[Any]) -> ndarray:
+    """Join arrays along their second axis, one-axis arrays as columns."""
+    parts = [asarray(a) for a in tup]
+    return concatenate([p if p.ndim > 1 else views.reshape(p, (-1, 1)) for p in parts], 1)
+
+
+def append(arr: Any, values: Any, axis: int | None = None) -> ndarray:
+    """Return a copy of `arr` with `values` at the end of `axis` (of the flat array by default)."""
+    return concatenate([arr, values], axis)
+
+
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[ndarray]:
+    """Return views of parts of an array; sections need not be of one length.
+
+    Parameters
+    ----------
+    ary : array-like
+    indices_or_sections : int or sequence of int
+        How many sections, or where to cut.
+    axis : int
+
+    Raises
+    ------
+    ValueError
+        If the number of sections is not positive.
+    """
+    ary = asarray(ary)
+    axis = normalize_axis(axis, ary.ndim)
+    n = ary._shape[axis]
+    try:
+        cuts = [operator.index(k) for k in indices_or_sections]
+    except TypeError:
+        sections = operator.index(indices_or_sections)
+        if sections <= 0:
+            raise ValueError("number sections must be larger than 0.") from None
+        each, extra = divmod(n, sections)
+        lengths = [each + 1] * extra + [each] * (sections - extra)
+        cuts = list(itertools.accumulate(lengths))[:-1]
+    result = []
+    for start, stop in zip([0, *cuts], [*cuts, n], strict=True):
+        first, last, _ = slice(start, stop).indices(n)
+        result.append(_section(ary, axis, first, max(first, last)))
+    return result
+
+
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[ndarray]:
+    """Return views of equal parts of an array, or of the parts between the given cuts.
+
+    Raises
+    ------
+    ValueError
+        If the axis does not divide into that many equal parts.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.split(ndgpu.arange(4), 2)
+    [array([0, 1]), array([2, 3])]
+    """
+    ary = asarray(ary)
+    if hasattr(indices_or_sections, "__index__"):
+        sections = operator.index(indices_or_sections)
+        if sections > 0 and ary._shape[normalize_axis(axis, ary.ndim)] % sections:
+            raise ValueError("array split does not result in an equal division")
+    return array_split(ary, indices_or_sections, axis)
+
+
+def vsplit(ary: Any, indices_or_sections: Any) -> list[ndarray]:
+    """Split along the first axis of an array of two axes or more."""
+    ary = asarray(ary)
+    if ary.ndim < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return split(ary, indices_or_sections, 0)
+
+
+def hsplit(ary: Any, indices_or_sections: Any) -> list[ndarray]:
+    """Split along the second axis, or the only one."""
+    ary = asarray(ary)
+    if ary.ndim == 0:
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
+
+
+def dsplit(ary: Any, indices_or_sections: Any) -> list[ndarray]:
+    """Split along the third axis of an array of three axes or more."""
+    ary = asarray(ary)
+    if ary.ndim < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return split(ary, indices_or_sections, 2)
+
+
+def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -> ndarray:
+    """Return the elements of `a` in another shape; see `ndgpu.core.views.reshape`.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.reshape(ndgpu.arange(4), (2, -1))
+    array([[0, 1],
+           [2, 3]])
+    """
+    return views.reshape(asarray(a), shape, order, copy)
+
+
+def ravel(a: Any, order: str = "C") -> ndarray:
+    """Return the elements along one axis, a view where that is possible."""
+    return views.ravel(asarray(a), order)
+
+
+def transpose(a: Any, axes: Any = None) -> ndarray:
+    """Return a view with the axes in the given order, or in reverse order."""
+    return views.transpose(asarray(a), axes)
+
+
+def matrix_transpose(x: Any, /) -> ndarray:
+    """Return a view with the last two axes exchanged."""
+    x = asarray(x)
+    if x.ndim < 2:
+        raise ValueError(f"Input array must be at least 2-dimensional, but it is {x.ndim}")
+    return views.swapaxes(x, -1, -2)
+
+
+def swapaxes(a: Any, axis1: int, axis2: int) -> ndarray:
+    """Return a view with two axes exchanged."""
+    return views.swapaxes(asarray(a), axis1, axis2)
+
+
+def moveaxis(a: Any, source: Any, destination: Any) -> ndarray:
+    """Return a view with some axes moved, the others in their order."""
+    return views.moveaxis(asarray(a), source, destination)
+
+
+def rollaxis(a: Any, axis: int, start: int = 0) -> ndarray:
+    """Return a view with `axis` moved to stand before `start`.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        If either is out of range.
+    """
+    a = asarray(a)
+    axis = normalize_axis(axis, a.ndim)
+    if start < 0:
+        start += a.ndim
+    if not 0 <= start <= a.ndim:
+        raise np.exceptions.AxisError(
+            f"'start' arg requires {-a.ndim} <= start < {a.ndim + 1}, but {start} was passed in"
+        )
+    return views.moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+def expand_dims(a: Any, axis: Any) -> ndarray:
+    """Return a view with axes of length one put in."""
+    return views.expand_dims(asarray(a), axis)
+
+
+def squeeze(a: Any, axis: Any = None) -> ndarray:
+    """Return a view without axes of length one."""
+    return views.squeeze(asarray(a), axis)
+
+
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> ndarray:
+    """Return a view of `array` repeated to `shape`.
+
+    Raises
+    ------
+    ValueError
+        If it does not broadcast to `shape`.
+    """
+    return views.broadcast_to(asarray(array), shape)
+
+
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[ndarray, ...]:
+    """Return views of all arrays with the shape to which they broadcast together."""
+    arrays = [asarray(a) for a in args]
+    if not arrays:
+        return ()
+    try:
+        shape = layout.broadcast_shape([a._shape for a in arrays])
+    except ValueError:
+        # NumPy's own error: its words tell which two do not fit.
+        np.broadcast_shapes(*[a._shape for a in arrays])
+        raise
+    return tuple(views.broadcast_to(a, shape) for a in arrays)
+
+
+def _at_least(a: ndarray, ndim: int) -> ndarray:
+    if a.ndim >= ndim:
+        return a
+    if ndim == 3 and a.ndim:
+        return views.expand_dims(a, 2 if a.ndim == 2 else (0, 2))
+    return views.reshape(a, (1,) * (ndim - a.ndim) + a._shape)
+
+
+def _each_at_least(arrays: tuple[Any, ...], ndim: int) -> Any:
+    result = tuple(_at_least(asarray(a), ndim) for a in arrays)
+    return result[0] if len(result) == 1 else result
+
+
+def atleast_1d(*arys: Any) -> Any:
+    """Return arrays with at least one axis."""
+    return _each_at_least(arys, 1)
+
+
+def atleast_2d(*arys: Any) -> Any:
+    """Return arrays with at least two axes, new ones in front."""
+    return _each_at_least(arys, 2)
+
+
+def atleast_3d(*arys: Any) -> Any:
+    """Return arrays with at least three axes, as `numpy.atleast_3d`."""
+    return _each_at_least(arys, 3)
+
+
+def tile(A: Any, reps: Any) -> ndarray:
+    """Return an array made of `A` repeated along each axis.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.tile(ndgpu.arange(2), 2)
+    array([0, 1, 0, 1])
+    """
+    a = asarray(A)
+    counts = tuple(reps) if hasattr(reps, "__iter__") else (reps,)
+    ndim = max(a.ndim, len(counts))
+    counts = (1,) * (ndim - len(counts)) + tuple(operator.index(n) for n in counts)
+    shape = (1,) * (ndim - a.ndim) + a._shape
+    spread: list[int] = []
+    wide: list[int] = []
+    for n, count in zip(shape, counts, strict=True):
+        spread += (1, n)
+        wide += (count, n)
+    repeated = views.broadcast_to(views.reshape(a, spread), wide)
+    result = allocate(tuple(wide), a._dtype)
+    casts.copy_into(result, repeated)
+    return views.reshape(result, tuple(n * c for n, c in zip(shape, counts, strict=True)))
+
+
+def flip(m: Any, axis: Any = None) -> ndarray:
+    """Return a view with the order of elements along some axes (all by default) reversed."""
+    m = asarray(m)
+    axes = layout.normalize_axes(axis, m.ndim)
+    return m[tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(m.ndim))]
+
+
+def flipud(m: Any) -> ndarray:
+    """Return a view with the first axis reversed."""
+    m = asarray(m)
+    if m.ndim < 1:
+        raise ValueError("Input must be >= 1-d.")
+    return flip(m, 0)
+
+
+def fliplr(m: Any) -> ndarray:
+    """Return a view with the second axis reversed."""
+    m = asarray(m)
+    if m.ndim < 2:
+        raise ValueError("Input must be >= 2-d.")
+    return flip(m, 1)
+
+
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> ndarray:
+    """Return a view turned by 90 degrees `k` times, from the first towards the second axis."""
+    m = asarray(m)
+    if len(axes) != 2:
+        raise ValueError("len(axes) must be 2.")
+    first, second = (normalize_axis(axis, m.ndim) for axis in axes)
+    if first == second:
+        raise ValueError("Axes must be different.")
+    k %= 4
+    if k == 0:
+        return m[:]
+    if k == 2:
+        return flip(flip(m, first), second)
+    if k == 1:
+        return views.swapaxes(flip(m, second), first, second)
+    return flip(views.swapaxes(m, first, second), second)
+
+
+def roll(a: Any, shift: Any, axis: Any = None) -> ndarray:
+    """Return a copy with elements moved along axes, those past the end put in at the start.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.roll(ndgpu.arange(4), 1)
+    array([3, 0, 1, 2])
+    """
+    a = asarray(a)
+    if axis is None:
+        return views.reshape(roll(views.ravel(a), shift, 0), a._shape)
+    shifts, axes = np.broadcast_arrays(shift, axis)
+    if shifts.ndim > 1:
+        raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
+    moved = [0] * a.ndim
+    for s, k in zip(shifts.ravel().tolist(), axes.ravel().tolist(), strict=True):
+        moved[normalize_axis(k, a.ndim)] += s
+    result = allocate(a._shape, a._dtype)
+    pieces: list[list[tuple[slice, slice]]] = []
+    for n, s in zip(a._shape, moved, strict=True):
+        s = s % n if n else 0
+        whole = (slice(None), slice(None))
+        pieces.append(
+            [(slice(None, -s), slice(s, None)), (slice(-s, None), slice(None, s))] if s else [whole]
+        )
+    for choice in itertools.product(*pieces):
+        source, target = tuple(p[0] for p in choice), tuple(p[1] for p in choice)
+        casts.copy_into(result[target], a[source])
+    return result
+
+
+def copyto(dst: ndarray, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
+    """Copy `src` into `dst`, where `where` is true.
+
+    Raises
+    ------
+    TypeError
+        If `dst` is no device array, or `casting` does not allow it.
+    """
+    if not isinstance(dst, ndarray):
+        raise TypeError(f"copyto: `dst` must be a device array, got {type(dst).__name__}")
+    if not isinstance(src, ndarray):
+        src = asarray(src, dst._dtype if isinstance(src, (int, float, complex)) else None)
+    if not np.can_cast(src._dtype, dst._dtype, casting):
+        raise TypeError(
+            f"Cannot cast array data from {src._dtype!r} to {dst._dtype!r} according to the rule "
+            f"'{casting}'"
+        )
+    if where is True:
+        casts.copy_into(dst, src)
+    else:
+        mask = views.broadcast_to(asarray(where, bool), dst._shape)
+        casts.copy_where(dst, src, mask)
