@@ -14,6 +14,7 @@ from nnrun.reporter import (
     report,
     report_scope,
 )
+from nnrun.serializers import DictionarySerializer, NpzDeserializer
 
 
 class Observer:
@@ -126,29 +127,13 @@ def test_dict_summary_takes_scalars_and_variables_only():
     assert summary.make_statistics()["n.std"] == 0.0
 
 
-class Store:
-    """A serializer that keeps values in a dictionary, and gives them back."""
-
-    def __init__(self, values, loading, path=""):
-        self.values, self.loading, self.path = values, loading, path
-
-    def __getitem__(self, key):
-        return Store(self.values, self.loading, f"{self.path}{key}/")
-
-    def __call__(self, key, value):
-        if self.loading:
-            return self.values[self.path + key]
-        self.values[self.path + key] = value
-        return value
-
-
 def test_dict_summary_goes_on_from_a_saved_state():
     whole, first, second, saved = DictSummary(), DictSummary(), DictSummary(), {}
     for summary in whole, first:
         summary.add({"a/b": 0.1, "c": 3})
-    first.serialize(Store(saved, loading=False))
+    first.serialize(DictionarySerializer(saved))
     second.add({"stale": 1.0})
-    second.serialize(Store(saved, loading=True))
+    second.serialize(NpzDeserializer(saved))
     for summary in whole, second:
         summary.add({"a/b": 0.7})
     assert second.make_statistics() == whole.make_statistics()

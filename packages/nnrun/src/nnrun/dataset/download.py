@@ -8,7 +8,6 @@ wrong is removed; and that several processes may ask for the same file at once.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -88,6 +87,8 @@ def cached_download(url: str, sha256: str | None = None) -> str:
     ChecksumError
         If what came has another digest.
     """
+    import hashlib
+
     folder = Path(get_dataset_root()) / "_downloads"
     target = folder / hashlib.sha256(url.encode()).hexdigest()[:32]
     if not target.exists():
@@ -225,6 +226,8 @@ def _expected_size(response: Any, already: int) -> int | None:
 
 
 def _sha256_of(path: Path) -> str:
+    import hashlib  # 5 ms that only a download needs
+
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import hashlib
 import math
 import os
 import zlib
@@ -150,6 +149,8 @@ def content_sha256(path: str | os.PathLike[str]) -> str:
     IdxError
         If the compression is damaged.
     """
+    import hashlib  # 5 ms that only the reading of files needs
+
     digest = hashlib.sha256()
     with _opened(Path(path)) as file:
         while chunk := file.read(_CHUNK):
