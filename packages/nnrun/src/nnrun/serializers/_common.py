@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -89,18 +89,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Whatever was there stays until then, and after an error.
     """
     target = os.path.abspath(os.fspath(path))
-    handle, temporary = tempfile.mkstemp(
-        prefix=os.path.basename(target) + ".", suffix=".tmp", dir=os.path.dirname(target)
-    )
+    temporary = f"{target}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    # Unlike those of `tempfile`, its permissions follow the umask.  HDF5 also reads what it wrote.
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp keeps others out; an ordinary file follows the umask.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
