@@ -106,8 +106,17 @@ def test_state_without_a_generator_is_accepted():
 def test_state_of_another_dataset_is_refused():
     saved = {}
     SerialIterator(range(5), 2, seed=0).serialize(DictionarySerializer(saved))
-    with pytest.raises(ValueError, match="order is of 5 examples and the dataset has 6"):
+    with pytest.raises(ValueError, match=r"'order' has shape \(5,\) in the file but \(6,\)"):
         SerialIterator(range(6), 2, seed=0).serialize(NpzDeserializer(saved))
+
+
+def test_loading_leaves_the_order_samplers_own_array_alone():
+    own, saved = np.arange(3), {}
+    SerialIterator("abc", 2, order_sampler=lambda *_: own[::-1]).serialize(
+        DictionarySerializer(saved)
+    )
+    SerialIterator("abc", 2, order_sampler=lambda *_: own).serialize(NpzDeserializer(saved))
+    np.testing.assert_array_equal(own, [0, 1, 2])
 
 
 def test_order_sampler_sees_order_and_position():

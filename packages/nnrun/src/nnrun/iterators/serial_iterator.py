@@ -111,7 +111,8 @@ class SerialIterator(Iterator):
             self._order = self._sampled(np.arange(len(self.dataset)), 0)
 
     def _sampled(self, order: np.ndarray, position: int) -> np.ndarray:
-        new = np.asarray(self.order_sampler(order, position))
+        # A copy, because loading a state fills the order in place.
+        new = np.array(self.order_sampler(order, position))
         if new.ndim != 1 or new.dtype.kind not in "iu":
             raise ValueError(
                 "order_sampler: a one-dimensional array of integers is wanted, and it returned "
@@ -169,12 +170,6 @@ class SerialIterator(Iterator):
             serializer("previous_epoch_detail", self._previous_epoch_detail)
         )
         if self._order is not None:
-            order = serializer("order", self._order)
-            if len(order) != len(self._order):
-                raise ValueError(
-                    f"SerialIterator: the loaded order is of {len(order)} examples and the "
-                    f"dataset has {len(self._order)}"
-                )
-            self._order = order
+            self._order = serializer("order", self._order)
             if hasattr(self.order_sampler, "serialize"):
                 self.order_sampler.serialize(serializer["order_sampler"])
