@@ -1,0 +1,486 @@
+"""Loads, stores and address conversions.
+
+Addresses are numbers of 64 bits.  Those of `.shared` count from the start of the block's shared
+memory; all others are addresses of the host, so that a generic address needs no test.
+
+An access whose address is strided by exactly its size is one vector load or store; one whose
+address is uniform is scalar; any other goes lane by lane, in hardware where that has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .builder import BITS, Value
+from .dataflow import Step
+from .emit import Emitter, Held
+from .ptx import SIZES, Address, Immediate, Operand, Symbol
+from .shapes import UNIFORM, VARYING
+
+__all__ = ["MEMORY_TYPES", "Memory", "Place"]
+
+# The LLVM type that an access of each PTX type moves.
+MEMORY_TYPES = {
+    **{name: f"i{8 * size}" for name, size in SIZES.items() if name != "pred"},
+    "f32": "float",
+    "f64": "double",
+}
+_SPACES = frozenset(("global", "shared", "local", "const", "param"))
+_VOLATILE = frozenset(("volatile", "relaxed", "acquire", "release", "mmio"))
+# Modifiers of `ld` and `st` that do not change what is read or written here.
+_IGNORED = frozenset(
+    ("nc", "ca", "cg", "cs", "lu", "cv", "wb", "wt", "weak", "cta", "cluster", "gpu", "sys",
+     "L1", "L2", "evict_last", "evict_first", "evict_normal", "evict_unchanged", "no_allocate",
+     "64B", "128B", "256B", "func", "entry", "unified")
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Place:
+    """Where an access goes: a `Held` address of i64, and a constant to add."""
+
+    held: Held
+    offset: int
+
+
+class Memory(Emitter):
+    """Emits instructions that touch memory."""
+
+    # -- addresses ------------------------------------------------------------------------
+
+    def place(self, operand: Operand, space: str, step: Step) -> Place:
+        """Resolve ``[base+offset]`` of a state space to a host address."""
+        if not isinstance(operand, Address):
+            raise self.error(f"expected an address: {step.ins.text}", step)
+        base = operand.base
+        if base is None:
+            held = Held(UNIFORM, self.b.const("i64", 0))
+        elif isinstance(base, Symbol):
+            held = self.symbol(base, step)
+        else:
+            source = self.source(base, step)
+            held = self.address64(source) if isinstance(source, Held) else Held(UNIFORM)
+        if space == "shared":
+            held = self.moved(held, Value("%shared", "i64", False), "add")
+        return Place(held, operand.offset)
+
+    def address64(self, held: Held) -> Held:
+        """A register as an address: one of 32 bits is extended with zeros."""
+        type = (held.scalar or held.vector or self.vector(held)).type
+        if type == "i64":
+            return held
+        b = self.b
+        if held.shape.kind == "varying":
+            return Held(VARYING, None, b.cast("zext", self.vector(held), "i64"))
+        if held.scalar is None:
+            raise AssertionError("an address without a value")
+        scalar = b.cast("zext", held.scalar, "i64")
+        if held.shape.kind == "uniform":
+            return Held(UNIFORM, scalar)
+        ok = self.no_wrap(held.scalar, held.shape.stride, False)
+        if held.ok is not None:
+            ok = b.binary("and", ok, held.ok)
+        made = Held(held.shape, scalar, None, ok)
+        made.make = lambda: b.cast("zext", self.vector(held), "i64")
+        return made
+
+    def moved(self, held: Held, by: Value, op: str) -> Held:
+        """An address with a uniform number added or subtracted."""
+        b = self.b
+        scalar = None if held.scalar is None else b.binary(op, held.scalar, by)
+        if held.shape.kind == "varying":
+            return Held(VARYING, None, b.binary(op, self.vector(held), b.splat(by)))
+        made = Held(held.shape, scalar, None, held.ok)
+        if held.shape.kind == "strided" and (held.make or held.vector):
+            made.make = lambda: b.binary(op, self.vector(held), b.splat(by))
+        return made
+
+    def pointer(self, base: Value, offset: int) -> Value:
+        """A scalar address as a pointer."""
+        b = self.b
+        if offset:
+            base = b.binary("add", base, b.const("i64", offset))
+        return b.emit(f"inttoptr i64 {base.text} to ptr", "ptr", False)
+
+    def addresses(self, held: Held, offset: int) -> Value:
+        """All lanes' addresses, as a vector of i64."""
+        vector = self.vector(held)
+        if offset:
+            vector = self.b.binary("add", vector, self.b.const("i64", offset, True))
+        return vector
+
+    # -- ld and st ------------------------------------------------------------------------
+
+    def _form(self, step: Step) -> tuple[str, int, str, bool]:
+        """State space, elements per lane, PTX type and whether it is volatile."""
+        space, count, volatile = "generic", 1, False
+        modifiers = step.ins.modifiers
+        for modifier in modifiers[:-1]:
+            if modifier in _SPACES:
+                space = modifier
+            elif modifier in ("v2", "v4", "v8"):
+                count = int(modifier[1:])
+            elif modifier in _VOLATILE:
+                volatile = True
+            elif modifier not in _IGNORED:
+                raise self.error(f"{step.ins.name}: .{modifier} is not known", step)
+        if modifiers[-1] not in MEMORY_TYPES:
+            raise self.error(f"{step.ins.name}: .{modifiers[-1]} is not a type of memory", step)
+        return space, count, modifiers[-1], volatile
+
+    def load(self, step: Step) -> None:
+        """``ld``."""
+        space, count, type, volatile = self._form(step)
+        if len(step.results) != count:
+            raise self.error(f"{step.ins.name} with {len(step.results)} results", step)
+        address = step.sources[0]
+        memory = MEMORY_TYPES[type]
+        if space == "param" and isinstance(address, Address) and isinstance(address.base, Symbol):
+            values = [
+                self.parameter(address.base.name, address.offset + i * SIZES[type], memory, step)
+                for i in range(count)
+            ]
+        else:
+            place = self.place(address, space, step)
+            values = self.fetch(place, memory, count, volatile)
+        for operand, value in zip(step.results, values, strict=True):
+            self.write_value(operand, self.extended(value, type, operand))
+
+    def extended(self, value: Value, type: str, operand: Operand) -> Value:
+        """A value from memory as wide as the register that takes it."""
+        name = getattr(operand, "name", "_")
+        if name == "_":
+            return value
+        storage = self.storage(name)
+        if type[0] == "s" and value.type[0] == "i" and BITS[storage] > BITS[value.type]:
+            value = self.b.cast("sext", value, f"i{BITS[storage]}")
+        return self.converted(value, storage)
+
+    def parameter(self, name: str, offset: int, type: str, step: Step) -> Value:
+        raise NotImplementedError
+
+    def fetch(self, place: Place, type: str, count: int, volatile: bool) -> list[Value]:
+        """Load `count` neighbours per lane."""
+        b, held, offset = self.b, place.held, place.offset
+        size = BITS[type] // 8
+        how = "load volatile" if volatile else "load"
+        if held.shape.kind == "uniform" and held.scalar is not None:
+            found = []
+            for i in range(count):
+                at = self.pointer(held.scalar, offset + i * size)
+                found.append(b.emit(f"{how} {type}, ptr {at.text}, align {size}", type, False))
+            return found
+        if held.shape.kind == "strided" and held.scalar is not None:
+            base = held.scalar
+            if held.shape.stride == count * size:
+                return self._either(
+                    held, offset, lambda: self._row(base, offset, type, count, how),
+                    lambda a: self._gathered(a, type, count, volatile), type,
+                )  # fmt: skip
+            if held.shape.stride == 0:
+                return self._either(
+                    held, offset, lambda: self._spread(base, offset, type, count, how),
+                    lambda a: self._gathered(a, type, count, volatile), type,
+                )  # fmt: skip
+        return self._gathered(self.addresses(held, offset), type, count, volatile)
+
+    def _either(
+        self,
+        held: Held,
+        offset: int,
+        fast: Callable[[], list[Value]],
+        slow: Callable[[Value], list[Value]],
+        type: str,
+    ) -> list[Value]:
+        """The fast way if the address is strided indeed, else the slow one."""
+        if held.ok is None:
+            return fast()
+        b = self.b
+        addresses = self.addresses(held, offset)
+        label = b.fresh()[1:]
+        b.line(f"br i1 {held.ok.text}, label %{label}.fast, label %{label}.slow, !prof !0")
+        b.label(f"{label}.fast")
+        quick = fast()
+        b.line(f"br label %{label}.both")
+        b.label(f"{label}.slow")
+        slowly = slow(addresses)
+        b.line(f"br label %{label}.both")
+        b.label(f"{label}.both")
+        wide = b.ir_type(type, True)
+        return [
+            b.emit(f"phi {wide} [{q.text}, %{label}.fast], [{s.text}, %{label}.slow]", type, True)
+            for q, s in zip(quick, slowly, strict=True)
+        ]
+
+    def _row(self, base: Value, offset: int, type: str, count: int, how: str) -> list[Value]:
+        """Lanes' elements that lie one after the other."""
+        b, size = self.b, BITS[type] // 8
+        total = self.width * count
+        whole = f"<{total} x {type}>"
+        at = self.pointer(base, offset)
+        if self.mask is None:
+            text = f"{how} {whole}, ptr {at.text}, align {size}"
+        else:
+            lanes = self._repeated(self.mask.lanes, count)
+            name = f"llvm.masked.load.v{total}{_short(type)}.p0"
+            b.declarations[name] = f"declare {whole} @{name}(ptr, i32, <{total} x i1>, {whole})"
+            text = (
+                f"call {whole} @{name}(ptr {at.text}, i32 {size}, <{total} x i1> {lanes}, "
+                f"{whole} zeroinitializer)"
+            )
+        found = b.emit(text, type, True)
+        if count == 1:
+            return [found]
+        return [
+            self._shuffled(found.text, whole, "poison", range(i, total, count), type)
+            for i in range(count)
+        ]
+
+    def _shuffled(self, a: str, vector: str, other: str, order: Sequence[int], type: str) -> Value:
+        indices = ", ".join(f"i32 {i}" for i in order)
+        text = f"shufflevector {vector} {a}, {vector} {other}, <{len(order)} x i32> <{indices}>"
+        return self.b.emit(text, type, True)
+
+    def _repeated(self, lanes: Value, count: int) -> str:
+        """A mask with each lane's bit `count` times."""
+        if count == 1:
+            return lanes.text
+        order = [i // count for i in range(self.width * count)]
+        return self._shuffled(lanes.text, f"<{self.width} x i1>", "poison", order, "i1").text
+
+    def _spread(self, base: Value, offset: int, type: str, count: int, how: str) -> list[Value]:
+        found = []
+        for i in range(count):
+            size = BITS[type] // 8
+            at = self.pointer(base, offset + i * size)
+            one = self.b.emit(f"{how} {type}, ptr {at.text}, align {size}", type, False)
+            found.append(self.b.splat(one))
+        return found
+
+    def _gathered(self, addresses: Value, type: str, count: int, volatile: bool) -> list[Value]:
+        b, size = self.b, BITS[type] // 8
+        found = []
+        for i in range(count):
+            here = addresses
+            if i:
+                here = b.binary("add", addresses, b.const("i64", i * size, True))
+            name = self._gather_helper(type, volatile)
+            wide = b.ir_type(type, True)
+            mask = self.lane_number()
+            text = f"call {wide} @{name}({b.typed(here)}, {mask.type} {mask.text})"
+            found.append(b.emit(text, type, True))
+        return found
+
+    def store(self, step: Step) -> None:
+        """``st``."""
+        space, count, type, volatile = self._form(step)
+        memory = MEMORY_TYPES[type]
+        place = self.place(step.sources[0], space, step)
+        given = step.sources[1:]
+        if len(given) != count:
+            raise self.error(f"{step.ins.name} with {len(given)} values", step)
+        sources = [self.source(o, step) for o in given]
+        b, held, offset = self.b, place.held, place.offset
+        size = BITS[memory] // 8
+        how = "store volatile" if volatile else "store"
+        if held.shape.kind == "uniform" and held.scalar is not None:
+            for i, source in enumerate(sources):
+                if self.uniform(source):
+                    value = self.scalar_argument(source, memory)
+                else:
+                    value = self._last(self.vector_argument(source, memory))
+                at = self.pointer(held.scalar, offset + i * size)
+                b.line(f"{how} {memory} {value.text}, ptr {at.text}, align {size}")
+            return
+        values = [self.vector_argument(s, memory) for s in sources]
+        if (
+            held.shape.kind == "strided"
+            and held.scalar is not None
+            and held.shape.stride == count * size
+        ):
+            if held.ok is None:
+                self._put_row(held.scalar, offset, values, how)
+                return
+            addresses = self.addresses(held, offset)
+            label = b.fresh()[1:]
+            b.line(f"br i1 {held.ok.text}, label %{label}.fast, label %{label}.slow, !prof !0")
+            b.label(f"{label}.fast")
+            self._put_row(held.scalar, offset, values, how)
+            b.line(f"br label %{label}.both")
+            b.label(f"{label}.slow")
+            self._scatter(addresses, values, volatile)
+            b.line(f"br label %{label}.both")
+            b.label(f"{label}.both")
+            return
+        self._scatter(self.addresses(held, offset), values, volatile)
+
+    def _last(self, vector: Value) -> Value:
+        """The value of the last lane that runs: of many writers to one place, one wins."""
+        b, lane = self.b, str(self.width - 1)
+        if self.mask is not None:
+            number = self.mask.number
+            name = f"llvm.ctlz.{number.type}"
+            b.declarations[name] = f"declare {number.type} @{name}({number.type}, i1)"
+            zeros = b.emit(
+                f"call {number.type} @{name}({number.type} {number.text}, i1 true)",
+                number.type, False,
+            )  # fmt: skip
+            lane = b.binary("sub", b.const(number.type, self.width - 1), zeros).text
+            text = f"extractelement {b.typed(vector)}, {number.type} {lane}"
+        else:
+            text = f"extractelement {b.typed(vector)}, i32 {lane}"
+        return b.emit(text, vector.type, False)
+
+    def _put_row(self, base: Value, offset: int, values: Sequence[Value], how: str) -> None:
+        b, type = self.b, values[0].type
+        count, size = len(values), BITS[type] // 8
+        total = self.width * count
+        whole = f"<{total} x {type}>"
+        text = values[0].text if count == 1 else self._woven(values).text
+        at = self.pointer(base, offset)
+        if self.mask is None:
+            b.line(f"{how} {whole} {text}, ptr {at.text}, align {size}")
+            return
+        lanes = self._repeated(self.mask.lanes, count)
+        name = f"llvm.masked.store.v{total}{_short(type)}.p0"
+        b.declarations[name] = f"declare void @{name}({whole}, ptr, i32, <{total} x i1>)"
+        b.line(
+            f"call void @{name}({whole} {text}, ptr {at.text}, i32 {size}, <{total} x i1> {lanes})"
+        )
+
+    def _woven(self, values: Sequence[Value]) -> Value:
+        """Vectors as one, lane by lane: a0 b0 c0 d0 a1 b1 ..."""
+        type, width = values[0].type, self.width
+        pairs = list(values)
+        size = width
+        while len(pairs) > 1:  # concatenate, two by two
+            vector = f"<{size} x {type}>"
+            pairs = [
+                self._shuffled(pairs[i].text, vector, pairs[i + 1].text, range(2 * size), type)
+                for i in range(0, len(pairs), 2)
+            ]
+            size *= 2
+        order = [part * width + lane for lane in range(width) for part in range(len(values))]
+        return self._shuffled(pairs[0].text, f"<{size} x {type}>", "poison", order, type)
+
+    def _scatter(self, addresses: Value, values: Sequence[Value], volatile: bool) -> None:
+        b = self.b
+        for i, value in enumerate(values):
+            here = addresses
+            if i:
+                size = BITS[value.type] // 8
+                here = b.binary("add", addresses, b.const("i64", i * size, True))
+            name = self._scatter_helper(value.type, volatile)
+            mask = self.lane_number()
+            b.line(f"call void @{name}({b.typed(here)}, {b.typed(value)}, {mask.type} {mask.text})")
+
+    # -- lane by lane -------------------------------------------------------------------------
+
+    def lane_loop(self, name: str, parameters: str, result: str | None, body: Sequence[str]) -> str:
+        """Define a helper that runs `body` for each lane of ``%m``; its name.
+
+        The body finds the lane in ``%lane`` (i32), the address in ``%at`` (ptr), and leaves
+        its result, if there is one, in ``%x``.
+        """
+        if name in self.helpers:
+            return name
+        width = self.width
+        mask = f"i{width}"
+        element = result
+        wide = f"<{width} x {element}>" if element else "void"
+        carried = f"  %v = phi {wide} [zeroinitializer, %entry], [%w, %each]\n" if element else ""
+        insert = f"  %w = insertelement {wide} %v, {element} %x, i32 %lane\n" if element else ""
+        lane = "  %lane = add i32 %n, 0\n" if width == 32 else f"  %lane = zext {mask} %n to i32\n"
+        count = f"llvm.cttz.{mask}"
+        self.b.declarations[count] = f"declare {mask} @{count}({mask}, i1)"
+        lines = "".join(f"  {line}\n" for line in body)
+        self.helpers[name] = (
+            f"define internal {wide} @{name}(<{width} x i64> %a, {parameters}{mask} %m) "
+            f"noinline nounwind null_pointer_is_valid {{\n"
+            f"entry:\n  br label %test\n"
+            f"test:\n  %left = phi {mask} [%m, %entry], [%rest, %each]\n{carried}"
+            f"  %none = icmp eq {mask} %left, 0\n"
+            f"  br i1 %none, label %done, label %one\n"
+            f"one:\n  %n = call {mask} @{count}({mask} %left, i1 true)\n{lane}"
+            f"  %p = extractelement <{width} x i64> %a, i32 %lane\n"
+            f"  %at = inttoptr i64 %p to ptr\n{lines}{insert}"
+            f"  %less = sub {mask} %left, 1\n  %rest = and {mask} %left, %less\n"
+            f"  br label %each\n"
+            f"each:\n  br label %test\n"
+            f"done:\n  ret {wide}{' %v' if element else ''}\n}}\n"
+        )
+        return name
+
+    def _gather_helper(self, type: str, volatile: bool) -> str:
+        size = BITS[type] // 8
+        how = "load volatile" if volatile else "load"
+        name = f"gather.{type}" + (".volatile" if volatile else "")
+        return self.lane_loop(name, "", type, [f"%x = {how} {type}, ptr %at, align {size}"])
+
+    def _scatter_helper(self, type: str, volatile: bool) -> str:
+        size = BITS[type] // 8
+        how = "store volatile" if volatile else "store"
+        name = f"scatter.{type}" + (".volatile" if volatile else "")
+        wide = f"<{self.width} x {type}>"
+        body = [
+            f"%y = extractelement {wide} %b, i32 %lane",
+            f"{how} {type} %y, ptr %at, align {size}",
+        ]
+        return self.lane_loop(name, f"{wide} %b, ", None, body)
+
+    # -- the rest ---------------------------------------------------------------------------
+
+    def slot(self, step: Step) -> None:
+        """``ldslot`` and ``stslot``: a parameter of an expanded call."""
+        type = step.ins.modifiers[0]
+        source = self.source(step.sources[0], step)
+        memory = MEMORY_TYPES[type]
+        target = step.results[0]
+        if self.uniform(source):
+            value = self.scalar_argument(source, memory)
+        else:
+            value = self.vector_argument(source, memory)
+        self.write_value(target, self.extended(value, type, target))
+
+    def convert_address(self, step: Step) -> None:
+        """``cvta``: only shared addresses differ from generic ones."""
+        modifiers = step.ins.modifiers
+        source = self.source(step.sources[0], step)
+        if isinstance(source, Immediate):
+            source = Held(UNIFORM, self.constant(source, "i64"))
+        if "shared" in modifiers:
+            source = self.moved(
+                self.address64(source),
+                Value("%shared", "i64", False),
+                "sub" if "to" in modifiers else "add",
+            )
+        self.write(step.results[0], source)
+
+    def is_space(self, step: Step) -> None:
+        """``isspacep``."""
+        b = self.b
+        source = self.source(step.sources[0], step)
+        if isinstance(source, Immediate):
+            source = Held(UNIFORM, self.constant(source, "i64"))
+        address = source.scalar if source.shape.kind == "uniform" else self.vector(source)
+        if address is None:
+            raise AssertionError("an address without a value")
+        inside = {}
+        for space in ("shared", "local"):
+            start = Value(f"%{space}", "i64", False)
+            offset = b.binary("sub", address, start)
+            inside[space] = b.compare("icmp ult", offset, Value(f"%{space}.bytes", "i64", False))
+        space = step.ins.modifiers[0]
+        if space in inside:
+            value = inside[space]
+        elif space == "global":
+            either = b.binary("or", inside["shared"], inside["local"])
+            value = b.binary("xor", either, b.const("i1", 1, either.wide))
+        else:
+            raise self.error(f"{step.ins.name} is not known", step)
+        self.write_value(step.results[0], value)
+
+
+def _short(type: str) -> str:
+    return {"float": "f32", "double": "f64"}.get(type, type)

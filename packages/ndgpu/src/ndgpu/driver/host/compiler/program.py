@@ -1,0 +1,244 @@
+"""PTX modules as the host driver sees them: kernels with native entries, and variables.
+
+A kernel is compiled for a class of block shapes when a launch first needs it; the object code is
+kept in the disk cache under a key that holds the PTX, the class, the CPU and this compiler.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from ndgpu import diskcache
+
+from . import llvm, ptx
+from .cfg import build
+from .dataflow import Dataflow
+from .errors import PtxError
+from .frames import Layout, layout
+from .inline import flatten
+from .ptx import Param, Variable
+from .shapes import WARP_OPCODES, Variant
+from .writer import Writer, check_barriers
+
+__all__ = ["Kernel", "Program", "load"]
+
+_WARP = 32
+_WARP_REGISTERS = ("%laneid", "%lanemask_", "%warpid", "%nwarpid")
+
+
+class Program:
+    """A loaded PTX module.
+
+    Attributes
+    ----------
+    kernels : dict
+        `Kernel` by name.
+    variables : list of Variable
+        Module-scope variables of global and constant memory.  The launch's table of addresses
+        has them in this order.
+    """
+
+    def __init__(self, text: str) -> None:
+        module = ptx.parse(text)
+        self.digest = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+        self.variables = [v for v in module.variables.values() if v.space in ("global", "const")]
+        names = {v.name for v in self.variables}
+        for variable in self.variables:
+            for _, name, _ in variable.relocations:
+                if name not in names:
+                    raise PtxError(f"{variable.name} holds the address of {name}, unknown here")
+        shared = [v for v in module.variables.values() if v.space == "shared"]
+        self.kernels = {
+            f.name: Kernel(self, module, f, shared)
+            for f in module.functions.values()
+            if f.entry and f.defined
+        }
+
+
+class Kernel:
+    """A kernel of a program.
+
+    Attributes
+    ----------
+    name : str
+    params : list of Param
+        Name, offset, size and alignment in bytes, in order.
+    shared_bytes : int
+        Static shared memory of a block.
+    local_bytes : int
+        Local memory of a thread.
+    max_threads : int
+        Most threads in a block (``.maxntid``), at most 1024.
+    registers : int
+        Registers of 32 bits that a thread needs at most at once, as far as PTX tells.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        module: ptx.Module,
+        function: ptx.Function,
+        shared: list[Variable],
+    ) -> None:
+        self.program = program
+        self.name = function.name
+        self.params: list[Param] = function.params
+        self.max_threads = function.max_threads
+        flat = flatten(module, function)
+        graph = build(flat)
+        check_barriers(graph.blocks, self.name)
+        self.flow = Dataflow(flat, graph)
+        used = _symbols(self.flow)
+        static = [*flat.variables.values(), *(v for v in shared if v.size and v.name in used)]
+        dynamic = [v for v in shared if not v.size]
+        barriers = any(block.kind == "barrier" for block in graph.blocks)
+        self.layout: Layout = layout(static, dynamic, barriers)
+        self.shared_bytes = self.layout.shared_bytes
+        self.local_bytes = self.layout.local_bytes
+        self.registers = min(255, max((n.bit_count() for n in self.flow.live_in), default=0) + 8)
+        self.width = _width(self.flow)
+        self._lock = threading.Lock()
+        self._entries: dict[Variant, int] = {}
+        self._frames: dict[Variant, int] = {}
+        # Writing the code once finds whatever it cannot be written for.
+        self._writer(Variant("rows", True, False, self.width)).text("checked")
+
+    def variant(self, block: tuple[int, int, int]) -> Variant:
+        """The class of block shapes that a block belongs to."""
+        x, y, z = block
+        width, threads = self.width, x * y * z
+        if x % width == 0:
+            shape = "rows"
+        else:
+            shape = "line" if y == z == 1 else "general"
+        return Variant(shape, threads >= width, threads % width != 0, width)
+
+    def entry(self, block: tuple[int, int, int]) -> int:
+        """Address of the native code for a block shape, compiled at first use.
+
+        The function is
+        ``int32_t f(void** args, const Launch*, int64_t first_block, int64_t end_block, void* scratch)``
+        and returns 0 or a ``CUresult``.  It may be called by several threads at once, each with
+        a scratch buffer of its own.
+        """
+        variant = self.variant(block)
+        address = self._entries.get(variant)
+        if address is None:
+            with self._lock:
+                address = self._entries.get(variant)
+                if address is None:
+                    address = self._entries[variant] = self._compiled(variant)
+        return address
+
+    def scratch_bytes(self, block: tuple[int, int, int], dynamic_shared: int) -> int:
+        """Bytes of scratch, aligned to 64, that the native code needs for a block shape."""
+        variant = self.variant(block)
+        frame = self._frames.get(variant)
+        if frame is None:
+            frame = self._frames[variant] = (
+                self._writer(variant).frame_bytes if self.layout.barriers else 0
+            )
+        x, y, z = block
+        return self.layout.scratch_bytes(x * y * z, dynamic_shared, variant.width, frame)
+
+    def ir(self, block: tuple[int, int, int]) -> str:
+        """The LLVM IR for a block shape, before optimisation."""
+        return self._writer(self.variant(block)).text("kernel")
+
+    def _writer(self, variant: Variant) -> Writer:
+        return Writer(self.flow, variant, self.layout, self.program.variables)
+
+    def _compiled(self, variant: Variant) -> int:
+        digest = hashlib.blake2b(digest_size=20)
+        for part in (self.program.digest, self.name, repr(variant), llvm.target().identity,
+                     _compiler()):  # fmt: skip
+            digest.update(part.encode() + b"\0")
+        key = digest.hexdigest()
+        symbol = f"k{key}"
+        cache = diskcache.default()
+        code = cache.get(key)
+        if code is None:
+            code = llvm.object_code(self._writer(variant).text(symbol))
+            cache.put(key, code)
+        return llvm.load_object(code, symbol)
+
+
+def load(text: str) -> Program:
+    """Load PTX.
+
+    Parameters
+    ----------
+    text : str
+        A PTX module.
+
+    Returns
+    -------
+    Program
+        Its kernels, none compiled yet, and variables.
+
+    Raises
+    ------
+    PtxError
+        If the text cannot be read, or has an instruction that the host device does not know.
+
+    Examples
+    --------
+    >>> program = load('''.version 8.0
+    ... .target sm_80
+    ... .address_size 64
+    ... .visible .entry nothing() { ret; }''')
+    >>> list(program.kernels)
+    ['nothing']
+    """
+    return Program(text)
+
+
+def _symbols(flow: Dataflow) -> set[str]:
+    found: set[str] = set()
+    for steps in flow.steps:
+        for step in steps:
+            for operand in step.sources:
+                base = getattr(operand, "base", operand)
+                if isinstance(base, ptx.Symbol):
+                    found.add(base.name)
+    return found
+
+
+def _width(flow: Dataflow) -> int:
+    """Lanes run together: a whole warp for kernels that can tell, else what suits the CPU."""
+    for steps in flow.steps:
+        for step in steps:
+            opcode = step.ins.opcode
+            if opcode in WARP_OPCODES or opcode in ("bar", "barrier"):
+                return _WARP
+            # Programs from before `__syncwarp` kept a warp in step by volatile accesses.
+            if opcode in ("ld", "st") and "volatile" in step.ins.modifiers:
+                return _WARP
+            if any(name.startswith(_WARP_REGISTERS) for name in step.uses):
+                return _WARP
+    return _natural_width()
+
+
+@functools.cache
+def _natural_width() -> int:
+    features = llvm.target().features
+    return 16 if "avx512f" in features else 8
+
+
+@functools.cache
+def _compiler() -> str:
+    """A digest of this compiler's own sources: object code is good for one compiler only."""
+    digest = hashlib.blake2b(digest_size=20)
+    for path in _sources():
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources() -> Iterator[Path]:
+    here = Path(__file__).parent
+    yield from sorted(here.glob("*.py"))
+    yield from sorted((here / "isa").glob("*.py"))

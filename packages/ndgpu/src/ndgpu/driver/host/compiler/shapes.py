@@ -1,0 +1,413 @@
+"""How each register varies over the lanes of a warp, and where lanes can part.
+
+A register is *uniform* (the same in all lanes: kept as a scalar), *strided* (lane
+``l`` holds ``base + l * stride``) or *varying* (a vector).  Analysis is by register, not
+by assignment, and depends on the class of block shape: ``threadIdx.x`` is strided
+where a row of the block is a whole number of warps.
+
+A strided register is *exact* where the formula holds for certain.  Widened from 32
+bits to 64 it holds only if no lane's 32-bit value wrapped round, which the code
+tests at run time; such a register is kept as a vector as well.
+
+A register is made varying where lanes can hold different assignments of it:
+
+* at a block where lanes meet that took different ways from a branch, if one of the
+  ways assigns it (sync dependence);
+* after a loop that lanes leave in different iterations, if the loop assigns it
+  (temporal divergence).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .cfg import Block, Graph, Loop
+from .dataflow import Dataflow, Step, bits
+from .ptx import SIZES, Address, Immediate, Operand, Register, Symbol
+
+__all__ = ["UNIFORM", "VARYING", "WARP_OPCODES", "Shape", "Shapes", "Variant"]
+
+# Opcodes whose meaning depends on a warp being 32 lanes.
+WARP_OPCODES = frozenset(("shfl", "vote", "match", "activemask", "redux", "elect"))
+_VARYING_OPCODES = frozenset(("atom", "shfl", "match"))
+_LANE_SPECIALS = ("%laneid", "%lanemask_")
+_TID = ("%tid.x", "%tid.y", "%tid.z")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A class of block shapes that share code.
+
+    Attributes
+    ----------
+    shape : str
+        ``rows`` (the x extent is a multiple of the width), ``line`` (y and z extents are 1),
+        ``general``.
+    full, partial : bool
+        Whether there are warps with all lanes, and whether there is one without.
+    width : int
+        Lanes in a warp.
+    """
+
+    shape: str
+    full: bool
+    partial: bool
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a register varies.  `bound`, if known: every lane's value is in [0, bound)."""
+
+    kind: str
+    stride: int = 0
+    exact: bool = True
+    bound: int | None = None
+
+
+UNIFORM = Shape("uniform")
+VARYING = Shape("varying")
+
+
+def _strided(stride: int, exact: bool, bound: int | None) -> Shape:
+    return Shape("strided", stride, exact, bound)
+
+
+def _join(a: Shape | None, b: Shape | None) -> Shape | None:
+    if a is None or b is None:
+        return b if a is None else a
+    if a.kind == b.kind == "uniform":
+        return UNIFORM
+    if a.kind == b.kind == "strided" and a.stride == b.stride:
+        return _strided(a.stride, a.exact and b.exact, None)
+    return VARYING
+
+
+class Shapes:
+    """The shapes of a kernel's registers for one variant.
+
+    Attributes
+    ----------
+    of : dict
+        Shape of each register; those never assigned are uniform.
+    divergent : set of int
+        Blocks at whose end lanes can part.
+    masked : set of int
+        Blocks that can run with some lanes only.
+    stubs : set of int
+        Blocks where parted lanes meet again, which need no masked code of their own.
+    """
+
+    def __init__(self, flow: Dataflow, variant: Variant, local_bytes: int) -> None:
+        self.flow = flow
+        self.graph: Graph = flow.graph
+        self.variant = variant
+        self.local_bytes = local_bytes
+        self.shapes: dict[str, Shape | None] = {}
+        self.forced: set[str] = set()
+        self.divergent: set[int] = set()
+        self._regions: dict[int, set[int]] = {}
+        if self.graph.irreducible:
+            self._force_irreducible()
+        self._solve()
+        self.of = {name: self.shapes.get(name) or UNIFORM for name in flow.registers}
+        self.masked: set[int] = set()
+        self.stubs: set[int] = set()
+        self._find_masked()
+
+    # -- fixed point ---------------------------------------------------------------------
+
+    def _solve(self) -> None:
+        while True:
+            self._propagate()
+            changed = False
+            for block in self.graph.blocks:
+                if block.condition is None or block.index in self.divergent:
+                    continue
+                shape = self.shapes.get(block.condition.name)
+                if shape is not None and shape.kind != "uniform":
+                    self.divergent.add(block.index)
+                    self._part(block)
+                    changed = True
+            if not changed:
+                return
+
+    def _propagate(self) -> None:
+        shapes = self.shapes
+        changed = True
+        while changed:
+            changed = False
+            for steps in self.flow.steps:
+                for step in steps:
+                    if not step.defines:
+                        continue
+                    shape = self._result(step)
+                    for name in step.defines:
+                        old = shapes.get(name)
+                        if name in self.forced:
+                            new: Shape | None = VARYING
+                        elif len(self.flow.defined_in[name]) == 1:
+                            new = shape
+                        else:
+                            new = _join(old, shape)
+                        if new != old:
+                            shapes[name] = new
+                            changed = True
+
+    def shape(self, operand: Operand) -> Shape | None:
+        """Shape of an operand; None while nothing is known of it."""
+        if isinstance(operand, Address):
+            if operand.base is None:
+                return UNIFORM
+            operand = operand.base
+        if isinstance(operand, Immediate):
+            return UNIFORM
+        if isinstance(operand, Symbol):
+            variable = self.flow.flat.variables.get(operand.name)
+            if variable is not None and variable.space == "local":
+                return _strided(self.local_bytes, True, None)
+            return UNIFORM
+        if isinstance(operand, Register):
+            if operand.name in self.flow.registers:
+                return self.shapes.get(operand.name)
+            return self.special(operand.name)
+        return VARYING
+
+    def special(self, name: str) -> Shape:
+        """Shape of a special register."""
+        if name in _TID:
+            shape = self.variant.shape
+            if shape == "general":
+                return VARYING
+            if name == "%tid.x":
+                return _strided(1, True, 1024)
+            return UNIFORM
+        if name == "%laneid":
+            return _strided(1, True, 32)
+        return VARYING if name.startswith(_LANE_SPECIALS) else UNIFORM
+
+    def _result(self, step: Step) -> Shape | None:
+        ins = step.ins
+        if ins.opcode in _VARYING_OPCODES:
+            return VARYING
+        if ins.opcode == "ld":
+            return self._loaded(step)
+        operands: list[Operand] = list(step.sources)
+        operands += [Register(n) for n in step.uses if n == "%cc"]
+        shapes = [self.shape(o) for o in operands]
+        if any(s is VARYING or (s and s.kind == "varying") for s in shapes):
+            if ins.opcode in ("vote", "redux"):
+                # The same for all lanes that execute it, as long as the member mask is.
+                mask = shapes[-1] if "sync" in ins.modifiers else UNIFORM
+                return UNIFORM if mask is not None and mask.kind == "uniform" else VARYING
+            return VARYING
+        if any(s is None for s in shapes):
+            return None
+        known = [s for s in shapes if s is not None]
+        if all(s.kind == "uniform" for s in known):
+            return UNIFORM
+        if ins.opcode in ("vote", "redux"):
+            return UNIFORM if known[-1].kind == "uniform" else VARYING
+        return _strides(step, known, self.variant.width) or VARYING
+
+    def _loaded(self, step: Step) -> Shape | None:
+        ins = step.ins
+        address = step.sources[0]
+        if ins.modifiers[0] == "param" and isinstance(address, Address):
+            if isinstance(address.base, Symbol):
+                return UNIFORM
+        shape = self.shape(address)
+        if shape is None:
+            return None
+        return UNIFORM if shape.kind == "uniform" else VARYING
+
+    # -- parting lanes ---------------------------------------------------------------------
+
+    def region(self, block: Block) -> set[int]:
+        """Blocks on ways from the block to where its lanes meet again, that place left out."""
+        found = self._regions.get(block.index)
+        if found is None:
+            stop = self._meeting(block)
+            found = set()
+            work = list(block.targets)
+            while work:
+                here = work.pop()
+                if here is stop or here.index in found:
+                    continue
+                found.add(here.index)
+                work.extend(here.targets)
+            self._regions[block.index] = found
+        return found
+
+    def _meeting(self, block: Block) -> Block | None:
+        """Where all lanes meet again at the same time; None if only at the kernel's end."""
+        after = block.postdominator
+        if after is None or after.index <= block.index or self.graph.irreducible:
+            return None
+        return after
+
+    def _part(self, block: Block) -> None:
+        """Force to varying what lanes parting at this block make so."""
+        flow = self.flow
+        region = self.region(block)
+        assigned = 0
+        for index in region:
+            assigned |= flow.defines[index]
+        for join in self._joins(block):
+            for place in bits(flow.live_in[join] & assigned):
+                name = flow.names[place]
+                if len(flow.defined_in[name]) > 1:
+                    self.forced.add(name)
+        meeting = self._meeting(block)
+        loop = block.loop
+        while loop is not None:
+            outside = meeting is None or not _inside(meeting, loop)
+            if outside or any(not _inside(self.graph.blocks[i], loop) for i in region):
+                self._force_set(flow.defined_within(loop) & flow.live_after(loop))
+            loop = loop.parent
+        for name in self.forced:
+            self.shapes[name] = VARYING
+
+    def _force_set(self, registers: int) -> None:
+        self.forced.update(self.flow.names[place] for place in bits(registers))
+
+    def _force_irreducible(self) -> None:
+        for loop in self.graph.loops:
+            if loop.irreducible:
+                self._force_set(self.flow.defined_within(loop))
+
+    def _joins(self, block: Block) -> set[int]:
+        """Blocks that disjoint ways from the block's targets lead to."""
+        label: dict[int, int] = {}
+        joins: set[int] = set()
+        work: list[int] = []
+        blocks = self.graph.blocks
+        stop = self._meeting(block)
+        for target in block.targets:
+            label[target.index] = target.index
+            work.append(target.index)
+        while work:
+            index = min(work)
+            work.remove(index)
+            here = blocks[index]
+            if here is block or here is stop:
+                continue
+            for target in here.targets:
+                old = label.get(target.index)
+                if old is None:
+                    label[target.index] = label[index]
+                elif old != label[index] and target.index not in joins:
+                    joins.add(target.index)
+                    label[target.index] = target.index
+                else:
+                    continue
+                if target.index not in work:
+                    work.append(target.index)
+        return joins
+
+    # -- where masks are needed --------------------------------------------------------------
+
+    def _find_masked(self) -> None:
+        blocks = self.graph.blocks
+        if self.variant.partial:
+            self.masked = set(range(len(blocks)))
+            return
+        for index in self.divergent:
+            self.masked |= self.region(blocks[index])
+            meeting = self._meeting(blocks[index])
+            if meeting is not None:
+                self.stubs.add(meeting.index)
+        self.stubs -= self.masked
+
+
+def _inside(block: Block, loop: Loop) -> bool:
+    around = block.loop
+    while around is not None:
+        if around is loop:
+            return True
+        around = around.parent
+    return False
+
+
+# -- strides -------------------------------------------------------------------------------------
+
+
+def _strides(step: Step, shapes: Sequence[Shape], width: int) -> Shape | None:
+    """Shape of a result from sources of which one at least is strided, none varying."""
+    ins = step.ins
+    opcode, modifiers = ins.opcode, ins.modifiers
+    type = modifiers[-1] if modifiers else ""
+    if opcode == "cvta":
+        return _strided(shapes[0].stride, shapes[0].exact, None)
+    if type not in SIZES or type[0] not in "bus" or SIZES[type] < 4 or "cc" in modifiers:
+        return None
+    if "sat" in modifiers:
+        return None
+    constants = [o.bits if isinstance(o, Immediate) else None for o in step.sources]
+    exact = all(s.exact for s in shapes)
+    stride: int | None = None
+    bound: int | None = None
+    bounds = [
+        s.bound if s.kind == "strided" else c + 1 if c is not None and c >= 0 else None
+        for s, c in zip(shapes, constants, strict=True)
+    ]
+    strides = [s.stride for s in shapes]
+    if opcode == "mov" and len(shapes) == 1:
+        stride, bound = strides[0], bounds[0]
+    elif opcode == "add":
+        stride, bound = sum(strides), _plus(bounds)
+    elif opcode == "sub":
+        stride = strides[0] - strides[1]
+    elif opcode == "neg":
+        stride = -strides[0]
+    elif opcode == "shl" and constants[1] is not None:
+        stride = strides[0] << constants[1]
+        bound = _times(bounds[0], 1 << constants[1])
+    elif opcode in ("mul", "mad") and modifiers[0] in ("lo", "wide"):
+        if constants[1] is not None:
+            factor, by = constants[1], 0
+        elif constants[0] is not None:
+            factor, by = constants[0], 1
+        else:
+            if opcode == "mad" and shapes[0].kind == shapes[1].kind == "uniform":
+                return _strided(strides[2], exact, None)
+            return None
+        stride = strides[by] * factor
+        bound = _times(bounds[by], factor)
+        if modifiers[0] == "wide":
+            exact = exact and _fits(shapes[by], type)
+        if opcode == "mad":
+            stride += strides[2]
+            bound = _plus([bound, bounds[2]])
+    elif opcode == "cvt" and len(modifiers) == 2:
+        to, source = modifiers
+        if source not in SIZES or source[0] not in "bus" or SIZES[source] < 4:
+            return None
+        if to[0] not in "bus" or SIZES[to] < 4:
+            return None
+        stride, bound = strides[0], bounds[0]
+        if SIZES[to] > SIZES[source]:
+            exact = exact and _fits(shapes[0], source)
+    if stride is None:
+        return None
+    # A bound past the type's range means nothing.
+    if bound is not None and bound > 1 << 31:
+        bound = None
+    return _strided(stride, exact, bound)
+
+
+def _fits(shape: Shape, type: str) -> bool:
+    """Whether no lane's value can wrap round when read as a number of the 32-bit type."""
+    return shape.kind == "uniform" or (
+        shape.bound is not None and shape.bound <= 1 << (31 if type[0] == "s" else 32)
+    )
+
+
+def _plus(bounds: Sequence[int | None]) -> int | None:
+    known = [b for b in bounds if b is not None]
+    return sum(known) - len(known) + 1 if len(known) == len(bounds) else None
+
+
+def _times(bound: int | None, factor: int) -> int | None:
+    return (bound - 1) * factor + 1 if bound is not None and factor > 0 else None
