@@ -1,0 +1,262 @@
+"""Arrays in the memory of a CUDA device, with NumPy's names and rules.
+
+``import ndgpu as np`` runs a NumPy program on a GPU, or on the host device, a
+GPU in software, where there is none.  Importing this touches no driver; the
+first array does.
+
+Examples
+--------
+>>> import ndgpu
+>>> x = ndgpu.linspace(0, 1, 3)
+>>> ndgpu.sqrt(x) + 1
+array([1.        , 1.70710678, 2.        ])
+"""
+
+from __future__ import annotations
+
+import builtins as _builtins
+import importlib as _importlib
+import sys as _sys
+import types as _types
+import typing as _typing
+
+import numpy as _numpy
+from numpy import bool_ as bool_
+from numpy import broadcast_shapes as broadcast_shapes
+from numpy import byte as byte
+from numpy import cdouble as cdouble
+from numpy import complex64 as complex64
+from numpy import complex128 as complex128
+from numpy import complexfloating as complexfloating
+from numpy import csingle as csingle
+from numpy import double as double
+from numpy import dtype as dtype
+from numpy import e as e
+from numpy import errstate as errstate
+from numpy import euler_gamma as euler_gamma
+from numpy import finfo as finfo
+from numpy import float16 as float16
+from numpy import float32 as float32
+from numpy import float64 as float64
+from numpy import floating as floating
+from numpy import generic as generic
+from numpy import get_printoptions as get_printoptions
+from numpy import half as half
+from numpy import iinfo as iinfo
+from numpy import inexact as inexact
+from numpy import inf as inf
+from numpy import int8 as int8
+from numpy import int16 as int16
+from numpy import int32 as int32
+from numpy import int64 as int64
+from numpy import int_ as int_
+from numpy import intc as intc
+from numpy import integer as integer
+from numpy import intp as intp
+from numpy import issubdtype as issubdtype
+from numpy import longlong as longlong
+from numpy import min_scalar_type as min_scalar_type
+from numpy import nan as nan
+from numpy import ndindex as ndindex
+from numpy import newaxis as newaxis
+from numpy import number as number
+from numpy import pi as pi
+from numpy import printoptions as printoptions
+from numpy import promote_types as promote_types
+from numpy import set_printoptions as set_printoptions
+from numpy import short as short
+from numpy import signedinteger as signedinteger
+from numpy import single as single
+from numpy import ubyte as ubyte
+from numpy import uint as uint
+from numpy import uint8 as uint8
+from numpy import uint16 as uint16
+from numpy import uint32 as uint32
+from numpy import uint64 as uint64
+from numpy import uintc as uintc
+from numpy import uintp as uintp
+from numpy import ulonglong as ulonglong
+from numpy import unsignedinteger as unsignedinteger
+from numpy import ushort as ushort
+
+from ndgpu import cuda as cuda
+from ndgpu import linalg as linalg
+from ndgpu import random as random
+from ndgpu.core import ufuncs as _ufuncs
+from ndgpu.core.indexing import repeat as repeat
+from ndgpu.core.indexing import take as take
+from ndgpu.core.ndarray import ndarray as ndarray
+from ndgpu.core.reductions import all as all
+from ndgpu.core.reductions import any as any
+from ndgpu.core.reductions import argmax as argmax
+from ndgpu.core.reductions import argmin as argmin
+from ndgpu.core.reductions import count_nonzero as count_nonzero
+from ndgpu.core.reductions import max as amax
+from ndgpu.core.reductions import max as max
+from ndgpu.core.reductions import mean as mean
+from ndgpu.core.reductions import min as amin
+from ndgpu.core.reductions import min as min
+from ndgpu.core.reductions import prod as prod
+from ndgpu.core.reductions import ptp as ptp
+from ndgpu.core.reductions import std as std
+from ndgpu.core.reductions import sum as sum
+from ndgpu.core.reductions import var as var
+from ndgpu.core.transfer import array as array
+from ndgpu.core.transfer import asarray as asarray
+from ndgpu.core.transfer import asnumpy as asnumpy
+from ndgpu.core.ufunc import ufunc as ufunc
+from ndgpu.interop import numpy_functions as _numpy_functions
+from ndgpu.kernels import ElementwiseKernel as ElementwiseKernel
+from ndgpu.kernels import RawKernel as RawKernel
+from ndgpu.kernels import RawModule as RawModule
+from ndgpu.kernels import ReductionKernel as ReductionKernel
+from ndgpu.linalg.product import dot as dot
+from ndgpu.linalg.product import inner as inner
+from ndgpu.linalg.product import matmul as matmul
+from ndgpu.linalg.product import outer as outer
+from ndgpu.linalg.product import tensordot as tensordot
+from ndgpu.linalg.product import vdot as vdot
+from ndgpu.linalg.product import vecdot as vecdot
+from ndgpu.routines.creation import arange as arange
+from ndgpu.routines.creation import asanyarray as asanyarray
+from ndgpu.routines.creation import ascontiguousarray as ascontiguousarray
+from ndgpu.routines.creation import asfortranarray as asfortranarray
+from ndgpu.routines.creation import copy as copy
+from ndgpu.routines.creation import diag as diag
+from ndgpu.routines.creation import empty as empty
+from ndgpu.routines.creation import empty_like as empty_like
+from ndgpu.routines.creation import eye as eye
+from ndgpu.routines.creation import full as full
+from ndgpu.routines.creation import full_like as full_like
+from ndgpu.routines.creation import identity as identity
+from ndgpu.routines.creation import linspace as linspace
+from ndgpu.routines.creation import meshgrid as meshgrid
+from ndgpu.routines.creation import ones as ones
+from ndgpu.routines.creation import ones_like as ones_like
+from ndgpu.routines.creation import tri as tri
+from ndgpu.routines.creation import tril as tril
+from ndgpu.routines.creation import triu as triu
+from ndgpu.routines.creation import zeros as zeros
+from ndgpu.routines.creation import zeros_like as zeros_like
+from ndgpu.routines.logic import allclose as allclose
+from ndgpu.routines.logic import array_equal as array_equal
+from ndgpu.routines.logic import array_equiv as array_equiv
+from ndgpu.routines.logic import can_cast as can_cast
+from ndgpu.routines.logic import common_type as common_type
+from ndgpu.routines.logic import isclose as isclose
+from ndgpu.routines.logic import iscomplexobj as iscomplexobj
+from ndgpu.routines.logic import isfortran as isfortran
+from ndgpu.routines.logic import isrealobj as isrealobj
+from ndgpu.routines.logic import isscalar as isscalar
+from ndgpu.routines.logic import may_share_memory as may_share_memory
+from ndgpu.routines.logic import ndim as ndim
+from ndgpu.routines.logic import result_type as result_type
+from ndgpu.routines.logic import shape as shape
+from ndgpu.routines.logic import shares_memory as shares_memory
+from ndgpu.routines.logic import size as size
+from ndgpu.routines.manipulation import append as append
+from ndgpu.routines.manipulation import array_split as array_split
+from ndgpu.routines.manipulation import atleast_1d as atleast_1d
+from ndgpu.routines.manipulation import atleast_2d as atleast_2d
+from ndgpu.routines.manipulation import atleast_3d as atleast_3d
+from ndgpu.routines.manipulation import broadcast_arrays as broadcast_arrays
+from ndgpu.routines.manipulation import broadcast_to as broadcast_to
+from ndgpu.routines.manipulation import column_stack as column_stack
+from ndgpu.routines.manipulation import concatenate as concatenate
+from ndgpu.routines.manipulation import copyto as copyto
+from ndgpu.routines.manipulation import dsplit as dsplit
+from ndgpu.routines.manipulation import dstack as dstack
+from ndgpu.routines.manipulation import expand_dims as expand_dims
+from ndgpu.routines.manipulation import flip as flip
+from ndgpu.routines.manipulation import fliplr as fliplr
+from ndgpu.routines.manipulation import flipud as flipud
+from ndgpu.routines.manipulation import hsplit as hsplit
+from ndgpu.routines.manipulation import hstack as hstack
+from ndgpu.routines.manipulation import matrix_transpose as matrix_transpose
+from ndgpu.routines.manipulation import moveaxis as moveaxis
+from ndgpu.routines.manipulation import ravel as ravel
+from ndgpu.routines.manipulation import reshape as reshape
+from ndgpu.routines.manipulation import roll as roll
+from ndgpu.routines.manipulation import rollaxis as rollaxis
+from ndgpu.routines.manipulation import rot90 as rot90
+from ndgpu.routines.manipulation import split as split
+from ndgpu.routines.manipulation import squeeze as squeeze
+from ndgpu.routines.manipulation import stack as stack
+from ndgpu.routines.manipulation import swapaxes as swapaxes
+from ndgpu.routines.manipulation import tile as tile
+from ndgpu.routines.manipulation import transpose as transpose
+from ndgpu.routines.manipulation import vsplit as vsplit
+from ndgpu.routines.manipulation import vstack as vstack
+from ndgpu.routines.mathematics import angle as angle
+from ndgpu.routines.mathematics import around as around
+from ndgpu.routines.mathematics import average as average
+from ndgpu.routines.mathematics import clip as clip
+from ndgpu.routines.mathematics import diff as diff
+from ndgpu.routines.mathematics import fix as fix
+from ndgpu.routines.mathematics import imag as imag
+from ndgpu.routines.mathematics import nan_to_num as nan_to_num
+from ndgpu.routines.mathematics import real as real
+from ndgpu.routines.mathematics import trace as trace
+from ndgpu.routines.searching import argwhere as argwhere
+from ndgpu.routines.searching import flatnonzero as flatnonzero
+from ndgpu.routines.searching import nonzero as nonzero
+from ndgpu.routines.searching import where as where
+from ndgpu.runtime import get_default_memory_pool as get_default_memory_pool
+from ndgpu.runtime import get_default_pinned_memory_pool as get_default_pinned_memory_pool
+
+__version__ = "0.1.0"
+
+# A row in the table of ufuncs is a public name.
+globals().update(_ufuncs.TABLE)
+
+round = around
+concat = concatenate
+permute_dims = transpose
+
+
+def get_array_module(*args: object) -> _types.ModuleType:
+    """Return `ndgpu` if an argument is a device array, else `numpy`.
+
+    Examples
+    --------
+    >>> import ndgpu, numpy
+    >>> ndgpu.get_array_module(ndgpu.ones(2)) is ndgpu
+    True
+    >>> ndgpu.get_array_module(numpy.ones(2)) is numpy
+    True
+    """
+    for arg in args:
+        if isinstance(arg, ndarray):
+            return _sys.modules[__name__]
+    return _numpy
+
+
+def show_config() -> None:
+    """Print versions, the driver in use and its devices."""
+    lines = [
+        ("ndgpu", __version__),
+        ("NumPy", _numpy.__version__),
+        ("Driver", cuda.kind()),
+        ("Devices", str(cuda.device_count())),
+    ]
+    for k in range(cuda.device_count()):
+        device = cuda.Device(k)
+        free, total = device.mem_info
+        lines.append(
+            (f"Device {k}", f"{device.name}, compute capability {device.compute_capability}")
+        )
+        lines.append((f"Device {k} memory", f"{free >> 20} of {total >> 20} MiB free"))
+    width = _builtins.max(len(name) for name, _ in lines)
+    for name, text in lines:
+        print(f"{name:<{width}} : {text}")
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name == "bfloat16":
+        # ml_dtypes is imported only where it is asked for.
+        return _importlib.import_module("ml_dtypes").bfloat16
+    raise AttributeError(f"module 'ndgpu' has no attribute {name!r}")
+
+
+_numpy_functions.register(globals())
+_numpy_functions.register(vars(linalg), _numpy.linalg)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ndgpu.core import casts, layout, views
+from ndgpu.core import casts, layout
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.layout import Shape, normalize_axis
 from ndgpu.core.ndarray import ndarray
@@ -272,7 +272,6 @@ def _shape_of(size: Any, *arrays: ndarray) -> Shape:
     if size is None:
         return shape
     wanted = layout.as_shape(size)
-    views.broadcast_to(views.reshape(arrays[0], arrays[0]._shape), arrays[0]._shape)
     if layout.broadcast_shape([shape, wanted]) != wanted:
         raise ValueError(
             f"Output size {wanted} is not compatible with broadcast dimensions of inputs {shape}."

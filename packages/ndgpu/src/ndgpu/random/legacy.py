@@ -29,11 +29,18 @@ class RandomState:
     """
 
     def __init__(self, seed: Any = None) -> None:
-        self._generator = Generator(seed)
+        # A seed of the system's is taken at first use: making a state costs nothing.
+        self._made = None if seed is None else Generator(seed)
+
+    @property
+    def _generator(self) -> Generator:
+        if self._made is None:
+            self._made = Generator()
+        return self._made
 
     def seed(self, seed: Any = None) -> None:
         """Start the stream of another seed."""
-        self._generator = Generator(seed)
+        self._made = Generator(seed)
 
     def rand(self, *size: int, dtype: Any = np.float64) -> ndarray:
         """Return numbers uniform on [0, 1), in a shape given by its lengths."""

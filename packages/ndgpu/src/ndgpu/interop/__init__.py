@@ -1,0 +1,5 @@
+"""How other libraries' functions reach device arrays: NumPy's protocols."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
