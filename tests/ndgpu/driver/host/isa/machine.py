@@ -1,6 +1,7 @@
 """Compiles instruction forms straight from the tables, and runs them on arrays.
 
-Each form becomes two functions of one LLVM module: one lane at a time, and 16 lanes at once.
+Each form becomes functions of one LLVM module: one lane at a time (``lane``), many lanes at once
+with the extensions of this CPU (``wide``), and many without (``portable``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from ndgpu.driver.host.compiler.builder import Builder, Value
 from ndgpu.driver.host.compiler.isa import OPS
 
-WIDTH = 16
+VARIANTS = ("lane", "wide", "portable")
 
 # How each LLVM element type lies in an array.
 ARRAYS = {
@@ -56,13 +57,22 @@ class Machine:
         Each form's spelling, with its constant operands by position, or an instruction's text.
     canonical : bool
         As for `Op.emit`.
+    width : int
+        Lanes.
     """
 
-    def __init__(self, spellings: dict[str, dict | str], canonical: bool = True) -> None:
+    def __init__(
+        self, spellings: dict[str, dict | str], canonical: bool = True, width: int = 16
+    ) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        self.width = width
         self.signatures: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._constants: dict[str, dict[int, int]] = {}
-        self._names: dict[tuple[str, bool], str] = {}
-        builder = Builder(WIDTH)
+        self._names: dict[tuple[str, str], str] = {}
+        features = [name for name, has in llvm.get_host_cpu_features().items() if has]
+        builder, portable = Builder(width, features), Builder(width)
+        portable.declarations = builder.declarations
         functions = []
         for spelling, given in spellings.items():
             text = given if isinstance(given, str) else ""
@@ -73,11 +83,17 @@ class Machine:
             signature = op.sources(ins), op.results(ins)
             self.signatures[spelling] = signature
             self._constants[spelling] = constants
-            for wide in (False, True):
-                name = self._names[spelling, wide] = f"f{len(self._names)}"
-                functions.append(_function(builder, name, ins, constants, wide, canonical))
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
+            bodies = {
+                "lane": _function(builder, ins, constants, False, canonical),
+                "wide": _function(builder, ins, constants, True, canonical),
+                "portable": _function(portable, ins, constants, True, canonical),
+            }
+            for variant, body in bodies.items():
+                if variant == "portable" and body == bodies["wide"]:
+                    self._names[spelling, variant] = self._names[spelling, "wide"]
+                    continue
+                name = self._names[spelling, variant] = f"f{len(functions)}"
+                functions.append(f"define void @{name}{body}")
         module = llvm.parse_assembly("\n".join([*builder.declarations.values(), *functions]))
         module.verify()
         target = llvm.Target.from_default_triple().create_target_machine(
@@ -92,14 +108,14 @@ class Machine:
         self._engine = llvm.create_mcjit_compiler(module, target)
         self._engine.finalize_object()
 
-    def __call__(self, spelling: str, *arrays: np.ndarray, wide: bool) -> tuple[np.ndarray, ...]:
+    def __call__(self, spelling: str, variant: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """The results of the form for each element of the arrays."""
         sources, results = self.signatures[spelling]
         constants = self._constants[spelling]
         kinds = [t for i, t in enumerate(sources) if i not in constants]
         assert len(kinds) == len(arrays), (spelling, sources)
         count = len(arrays[0])
-        padded = -count % WIDTH
+        padded = -count % self.width
         given = [
             np.ascontiguousarray(np.concatenate([a, a[:1].repeat(padded)]).view(ARRAYS[t]))
             for a, t in zip(arrays, kinds, strict=True)
@@ -107,22 +123,21 @@ class Machine:
         made = [np.empty(count + padded, ARRAYS[t]) for t in results]
         pointers = [ctypes.c_void_p(a.ctypes.data) for a in [*given, *made]]
         prototype = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * len(pointers)), ctypes.c_int64)
-        address = self._engine.get_function_address(self._names[spelling, wide])
+        address = self._engine.get_function_address(self._names[spelling, variant])
         prototype(address)(*pointers, count + padded)
         return tuple(a[:count] for a in made)
 
 
 def _function(
     builder: Builder,
-    name: str,
     ins: Instruction,
     constants: dict[int, int],
     wide: bool,
     canonical: bool,
 ) -> str:
-    """A loop that applies the instruction to arrays."""
+    """Parameters and body of a loop that applies the instruction to arrays."""
     op = OPS[ins.opcode]
-    builder.lines = []
+    builder.lines, builder._count = [], 0
     parameters, args = [], []
     for i, type in enumerate(op.sources(ins)):
         if i in constants:
@@ -144,13 +159,13 @@ def _function(
         at = builder.emit(f"getelementptr {value.type}, ptr %out{i}, i64 %at", "ptr", False)
         builder.line(f"store {builder.typed(value)}, ptr {at.text}, align 1")
     body = "\n".join(builder.lines)
-    return f"""define void @{name}({", ".join(parameters)}, i64 %n) {{
+    return f"""({", ".join(parameters)}, i64 %n) {{
 entry:
   br label %loop
 loop:
   %at = phi i64 [ 0, %entry ], [ %next, %loop ]
 {body}
-  %next = add i64 %at, {WIDTH if wide else 1}
+  %next = add i64 %at, {builder.width if wide else 1}
   %more = icmp slt i64 %next, %n
   br i1 %more, label %loop, label %done
 done:

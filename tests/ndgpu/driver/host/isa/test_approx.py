@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from .machine import Machine
+from .machine import VARIANTS, Machine
 from .values import operands, special_floats
 
 NAN = 0x7FFFFFFF
@@ -92,8 +92,8 @@ def test_single(machine: Machine, spelling: str) -> None:
     exact = x.astype(np.float64)
     with np.errstate(all="ignore"):
         want = function(flushed(exact) if ftz else exact)
-    for wide in (False, True):
-        got = machine(spelling, x, wide=wide)[0].astype(np.float64)
+    for variant in VARIANTS:
+        got = machine(spelling, variant, x)[0].astype(np.float64)
         with np.errstate(all="ignore"):
             right = close(got, want) | (got == want) | (np.abs(want) > 3.4028235e38)
             if ftz:
@@ -111,8 +111,8 @@ def test_special_results(machine: Machine, spelling: str) -> None:
     if name == "lg2":
         table[MINUS | 1] = MINUS | INFINITY if ".ftz" in spelling else NAN
     x = np.array(list(table), dtype=np.uint32)
-    for wide in (False, True):
-        got = machine(spelling, x, wide=wide)[0].view(np.uint32)
+    for variant in VARIANTS:
+        got = machine(spelling, variant, x)[0].view(np.uint32)
         assert [hex(v) for v in got.tolist()] == [hex(v) for v in table.values()]
 
 
@@ -123,7 +123,7 @@ def test_quotient_within_two_ulp(machine: Machine, spelling: str) -> None:
     with np.errstate(all="ignore"):
         a, b = x.astype(np.float64), y.astype(np.float64)
         want = flushed(a) / flushed(b) if ftz else a / b
-        (got,) = machine(spelling, x, y, wide=True)
+        (got,) = machine(spelling, "wide", x, y)
         error = np.abs(got - want)
         right = error <= 2 * np.spacing(np.abs(want).astype(np.float32))
         right |= (got == want) | np.isnan(got) & np.isnan(want) | (np.abs(want) > 3.4028235e38)
@@ -140,8 +140,8 @@ def test_starting_points_in_double(machine: Machine, name: str) -> None:
         smallest = np.finfo(np.float64).tiny
         source = np.where(np.abs(x) < smallest, np.copysign(0, x), x)
         want = 1 / source if name == "rcp" else 1 / np.sqrt(source)
-        for wide in (False, True):
-            (got,) = machine(f"{name}.approx.ftz.f64", x, wide=wide)
+        for variant in VARIANTS:
+            (got,) = machine(f"{name}.approx.ftz.f64", variant, x)
             assert not (got.view(np.uint64) & 0xFFFFFFFF).any()
             right = np.abs(got - want) <= 2.0**-20 * np.abs(want)
             right |= (got == want) | np.isnan(got) & np.isnan(want)
@@ -152,7 +152,7 @@ def test_starting_points_in_double(machine: Machine, name: str) -> None:
 def test_reciprocal_root_in_double(machine: Machine) -> None:
     (bits,) = operands("rsqrt", ["f64"], 5000)
     x = bits.view(np.float64)
-    (got,) = machine("rsqrt.approx.f64", x, wide=True)
+    (got,) = machine("rsqrt.approx.f64", "wide", x)
     with np.errstate(all="ignore"):
         want = 1 / np.sqrt(x)
         right = np.abs(got - want) <= 2.0**-52 * np.abs(want)
@@ -170,13 +170,13 @@ def test_half(machine: Machine, spelling: str) -> None:
         x = bits.view(dtype).astype(np.float64)
         want = function(x)
         nearest = want.astype(dtype)
-    for wide in (False, True):
+    for variant in VARIANTS:
         if spelling.endswith("x2"):
             both = bits | bits[::-1].astype(np.uint32) << 16
-            (got,) = machine(spelling, both, wide=wide)
+            (got,) = machine(spelling, variant, both)
             halves = [(got & 0xFFFF).astype(np.uint16), (got >> 16).astype(np.uint16)[::-1]]
         else:
-            halves = [machine(spelling, bits, wide=wide)[0]]
+            halves = [machine(spelling, variant, bits)[0]]
         for half in halves:
             nan = np.isnan(want)
             assert (half[nan] == 0x7FFF).all()
@@ -193,9 +193,9 @@ def test_any_nan_is_allowed_when_waived() -> None:
     x = special_floats("f32").view(np.float32)
     arrays = {"ex2.approx.ftz.f32": [x], "add.rn.f32": [x, x[::-1]], "fma.rn.f32": [x, x, x[::-1]]}
     for spelling, given in arrays.items():
-        for wide in (False, True):
+        for variant in VARIANTS:
             want, got = (
-                exact(spelling, *given, wide=wide)[0],
-                waived(spelling, *given, wide=wide)[0],
+                exact(spelling, variant, *given)[0],
+                waived(spelling, variant, *given)[0],
             )
             np.testing.assert_array_equal(got, want)

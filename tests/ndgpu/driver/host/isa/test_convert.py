@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from . import exact
-from .machine import Machine
+from .machine import VARIANTS, Machine
 from .test_floating import check
 from .values import operands
 
@@ -314,10 +314,10 @@ def test_form(machine: Machine, spelling: str) -> None:
     for row in zip(*(a.tolist() for a in arrays), strict=True):
         made = function(*row)
         wanted.append(made if isinstance(made, tuple) else (made,))
-    for wide in (False, True):
-        got = machine(spelling, *arrays, wide=wide)
+    for variant in VARIANTS:
+        got = machine(spelling, variant, *arrays)
         for column, have in zip(zip(*wanted, strict=True), got, strict=True):
-            check(spelling, arrays, have, [int(v) for v in column], f"wide={wide}")
+            check(spelling, arrays, have, [int(v) for v in column], variant)
 
 
 def test_arrays_of_both_widths_are_compared() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from . import exact
-from .machine import Machine
+from .machine import VARIANTS, Machine
 from .values import operands
 
 ROUNDINGS = ("rn", "rz", "rm", "rp")
@@ -103,6 +103,21 @@ def test_arithmetic(machine: Machine, spelling: str) -> None:
         # The upper halves hold the same operands in reverse order.
         given = [a.astype(np.uint32) | a[::-1].astype(np.uint32) << 16 for a in arrays]
         wanted = [low | high << 16 for low, high in zip(wanted, wanted[::-1], strict=True)]
-    for wide in (False, True):
-        (got,) = machine(spelling, *given, wide=wide)
-        check(spelling, given, got, wanted, f"wide={wide}")
+    for variant in VARIANTS:
+        (got,) = machine(spelling, variant, *given)
+        check(spelling, given, got, wanted, variant)
+
+
+@pytest.mark.parametrize("width", [4, 8, 32])
+def test_directed_rounding_at_any_width(width: int) -> None:
+    """Vectors shorter and longer than the CPU's, which are cut or filled up."""
+    forms = ["fma.rm.f32", "add.rz.f32", "sqrt.rp.f32", "fma.rp.f64", "div.rm.f64", "mul.rz.f64"]
+    machine = Machine(dict.fromkeys(forms, ""), width=width)
+    for spelling in forms:
+        kind = kind_of(spelling)
+        arrays = operands(spelling, [kind] * COUNTS[spelling.split(".")[0]], 100)
+        arrays = [a[-200:] for a in arrays]
+        wanted = reference(spelling, [a.tolist() for a in arrays], kind)
+        for variant in VARIANTS:
+            (got,) = machine(spelling, variant, *arrays)
+            check(spelling, arrays, got, wanted, f"{variant} of {width}")

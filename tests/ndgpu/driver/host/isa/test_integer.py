@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from .machine import Machine
+from .machine import VARIANTS, Machine
 from .values import operands
 
 SIZES = (16, 32, 64)
@@ -450,8 +450,8 @@ def test_form(machine: Machine, spelling: str) -> None:
         made = function(*row)
         made = made if isinstance(made, tuple) else (made,)
         wanted.append([int(v) & ((1 << n) - 1) for v, n in zip(made, results, strict=True)])
-    for wide in (False, True):
-        got = machine(spelling, *arrays, wide=wide)
+    for variant in VARIANTS:
+        got = machine(spelling, variant, *arrays)
         for i, column in enumerate(zip(*wanted, strict=True)):
             want = np.array(column, dtype=np.uint64)
             have = got[i].view(f"u{got[i].itemsize}").astype(np.uint64)
@@ -459,4 +459,4 @@ def test_form(machine: Machine, spelling: str) -> None:
             if wrong.size:
                 at = wrong[0]
                 inputs = [hex(a[at]) for a in arrays]
-                pytest.fail(f"{spelling} wide={wide} {inputs}: {have[at]:#x}, not {want[at]:#x}")
+                pytest.fail(f"{spelling} {variant} {inputs}: {have[at]:#x}, not {want[at]:#x}")

@@ -6,7 +6,8 @@ A shift by the width or more gives 0, or the sign in every bit for a signed shif
 from __future__ import annotations
 
 from ..builder import Builder, Value
-from .numeric import not_
+from ..errors import PtxError
+from .numeric import literal, not_
 from .table import Mods, Row
 
 __all__ = ["ROWS"]
@@ -71,11 +72,10 @@ def _shf(b: Builder, m: Mods, low: Value, high: Value, count: Value) -> Value:
 
 def _lop3(b: Builder, m: Mods, x: Value, y: Value, z: Value, table: Value) -> Value:
     """Any function of three bits; its truth table is an immediate."""
-    return lop3(b, x, y, z, int(_literal(table)) & 0xFF)
-
-
-def _literal(x: Value) -> str:
-    return x.text[x.text.rindex(" ") + 1 : -1] if x.text.startswith("splat") else x.text
+    number = literal(table)
+    if number is None:
+        raise PtxError("lop3.b32 needs a constant for its truth table", opcode="lop3.b32")
+    return lop3(b, x, y, z, number & 0xFF)
 
 
 def lop3(b: Builder, x: Value, y: Value, z: Value, table: int) -> Value:

@@ -139,26 +139,36 @@ def _float_to_int(b: Builder, m: Mods, x: Value) -> Value:
         x = flush(b, x)
     if m["round"] != "rzi":
         x = b.intrinsic(_WHOLE[str(m["round"])], x.type, x)
-    signed = to.startswith("s")
     type = f"i{max(_bits(to), 32)}"
-    name = "fptosi.sat" if signed or _bits(to) < 32 else "fptoui.sat"
-    found = _saturating(b, name, type, x)
-    if _bits(to) < 32:
-        found = _clamped(b, found, to, "s32")
+    found = _saturated(b, x, type, *_range(to))
     if source == "f64" or _bits(to) == 64:
-        top = b.const(found.type, -1 << (_bits(to) - 1), x.wide)
-        found = b.select(is_nan(b, x), top, found)
-    return _register(b, to, found)
+        # A negative number's bits where the type is signed: the register is extended by it.
+        top = b.const(type, -1 << (_bits(to) - 1), x.wide)
+    else:
+        top = b.const(type, 0, x.wide)
+    return _register(b, to, b.select(is_nan(b, x), top, found))
 
 
-def _saturating(b: Builder, name: str, type: str, x: Value) -> Value:
-    """`llvm.fptosi.sat`, whose name carries both types."""
-    short = {"float": "f32", "double": "f64"}[x.type]
-    lanes = f"v{b.width}" if x.wide else ""
-    full = f"llvm.{name}.{lanes}{type}.{lanes}{short}"
-    returned = b.ir_type(type, x.wide)
-    b.declarations[full] = f"declare {returned} @{full}({b.ir_type(x.type, x.wide)})"
-    return b.emit(f"call {returned} @{full}({b.typed(x)})", type, x.wide)
+def _saturated(b: Builder, x: Value, type: str, low: int, high: int) -> Value:
+    """A whole number brought into the range and made an integer.
+
+    `llvm.fptosi.sat` says the same, but takes vectors apart on x86.  The range's ends are brought
+    into `x`'s precision first, the upper one downwards; what lies above that becomes `high`.
+    """
+    least = b.const(x.type, float(low), x.wide)
+    most = float(high)
+    reaches = high.bit_length() <= _PRECISION[x.type]
+    if not reaches:
+        # The integer range ends one below a power of two, which is a float.
+        most = high + 1 - (high + 1 >> _PRECISION[x.type])
+    top = b.const(x.type, float(most), x.wide)
+    inside = b.select(b.compare("fcmp ogt", x, least), x, least)
+    inside = b.select(b.compare("fcmp olt", inside, top), inside, top)
+    found = b.cast("fptosi" if low < 0 or high < 1 << 31 else "fptoui", inside, type)
+    if reaches:
+        return found
+    above = b.compare("fcmp oge", x, b.const(x.type, float(high + 1), x.wide))
+    return b.select(above, b.const(type, high, x.wide), found)
 
 
 # -- float to float --------------------------------------------------------------------

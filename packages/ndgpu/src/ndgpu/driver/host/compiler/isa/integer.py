@@ -7,6 +7,8 @@ Exact and two's complement, as the PTX manual has it.  Where the manual leaves a
 from __future__ import annotations
 
 from ..builder import Builder, Value
+from . import longdiv
+from .numeric import literal
 from .table import Mods, Row
 
 __all__ = ["ROWS"]
@@ -105,6 +107,10 @@ def _divide(b: Builder, m: Mods, x: Value, y: Value) -> tuple[Value, Value]:
     A division by zero has all bits set for quotient and the dividend for remainder.  The one
     signed overflow wraps: its quotient is the dividend and its remainder 0.
     """
+    if literal(y) not in (None, 0, -1):
+        # LLVM multiplies by the constant's reciprocal.
+        quotient = _quotient(b, _signed(m), x, y)
+        return quotient, b.binary("sub", x, b.binary("mul", quotient, y))
     zero, one = b.const(x.type, 0, x.wide), b.const(x.type, 1, x.wide)
     ones = b.const(x.type, -1, x.wide)
     by_zero = b.compare("icmp eq", y, zero)
@@ -115,9 +121,27 @@ def _divide(b: Builder, m: Mods, x: Value, y: Value) -> tuple[Value, Value]:
         # With divisor 1 the overflow gives its dividend, as wrapping does.
         bad = b.binary("or", by_zero, overflow)
     divisor = b.select(bad, one, y)
-    quotient = b.binary("sdiv" if _signed(m) else "udiv", x, divisor)
+    quotient = (_quotients if x.wide else _quotient)(b, _signed(m), x, divisor)
     remainder = b.binary("sub", x, b.binary("mul", quotient, divisor))
     return b.select(by_zero, ones, quotient), b.select(by_zero, x, remainder)
+
+
+def _quotient(b: Builder, signed: bool, x: Value, y: Value) -> Value:
+    return b.binary("sdiv" if signed else "udiv", x, y)
+
+
+def _quotients(b: Builder, signed: bool, x: Value, y: Value) -> Value:
+    """Quotients of vectors, for which CPUs have no instruction, by floating-point division.
+
+    For integers below 2**p divided with p bits or more, cutting the rounded quotient is exact:
+    a quotient that is no integer is at least 1 / y below the next one, and rounding moves it by
+    at most x / y * 2**-p, which is less.
+    """
+    if x.type == "i64":
+        return longdiv.quotients(b, signed, x, y)
+    real = "float" if x.type == "i16" else "double"
+    sides = [b.cast("sitofp" if signed else "uitofp", v, real) for v in (x, y)]
+    return b.cast("fptosi" if signed else "fptoui", b.binary("fdiv", *sides), x.type)
 
 
 def _div(b: Builder, m: Mods, x: Value, y: Value) -> Value:

@@ -13,6 +13,7 @@ __all__ = [
     "flush",
     "int_type",
     "is_nan",
+    "literal",
     "not_",
     "operands",
     "sign_bit",
@@ -38,6 +39,12 @@ def sign_bit(type: str) -> int:
 def bits_of(b: Builder, x: Value) -> Value:
     """The bits of a floating-point value as an integer."""
     return b.bitcast(x, _INT[x.type])
+
+
+def literal(x: Value) -> int | None:
+    """The number that an integer constant spells, scalar or in every lane; None for others."""
+    text = x.text[x.text.rindex(" ") + 1 : -1] if x.text.startswith("splat") else x.text
+    return int(text) if text.lstrip("-").isdigit() else None
 
 
 def not_(b: Builder, x: Value) -> Value:

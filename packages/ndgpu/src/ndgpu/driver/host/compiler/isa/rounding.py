@@ -19,6 +19,8 @@ Double precision.  A software `fma` in 256-bit integers, one lane at a time, giv
 products, and the sign of the remainders a - q * b and a - s * s that tell the error of a quotient
 q and of a root s.  Code that needs it is rare.
 
+With AVX-512 all this is unneeded: its instructions take a rounding of their own (see `avx512`).
+
 Overflow takes the same road: to nearest it gives infinity, whose "neighbour" towards zero is the
 largest finite number, and *exact - nearest* has the opposite sign.
 """
@@ -26,7 +28,7 @@ largest finite number, and *exact - nearest* has the opposite sign.
 from __future__ import annotations
 
 from ..builder import Builder, Value
-from . import softfma
+from . import avx512, softfma
 from .numeric import bits_of, sign_bit
 
 __all__ = ["directed", "narrow", "nearest", "odd_single", "step", "step_bits"]
@@ -63,6 +65,8 @@ def directed(b: Builder, name: str, direction: str, *args: Value) -> Value:
         name, args = "div", (b.const(args[0].type, 1.0, args[0].wide), args[0])
     if name == "sub":
         name, args = "add", (args[0], b.unary("fneg", args[1]))
+    if args[0].wide and "avx512f" in b.features:
+        return avx512.directed(b, name, direction, *args)
     if args[0].type == "double":
         return _directed_double(b, name, direction, args)
     found = nearest(b, name, *args)
