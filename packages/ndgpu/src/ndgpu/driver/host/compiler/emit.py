@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from . import llvm
 from .builder import BITS, Builder, Value
 from .dataflow import CARRY, Dataflow, Step
 from .errors import PtxError
+from .isa.table import Op
+from .nans import observed
 from .ptx import STORAGE, Immediate, Operand, Register, Symbol
 from .shapes import UNIFORM, VARYING, Shape, Shapes, Variant
 
@@ -53,7 +56,7 @@ class Emitter:
         self.shapes = shapes
         self.variant = variant
         self.width = variant.width
-        self.b = Builder(variant.width)
+        self.b = Builder(variant.width, llvm.target().features)
         self.kernel = flow.flat.function.name
         self.prologue: list[str] = []  # runs once, before the loop over blocks
         self.allocas: dict[str, str] = {}  # name -> type
@@ -63,6 +66,7 @@ class Emitter:
         self.block = 0
         self.blend_all = False
         self.blended = self._blended()
+        self.observed = observed(flow.steps)
 
     def _blended(self) -> set[str]:
         """Registers that can hold, in lanes that do not run, a value still wanted."""
@@ -316,7 +320,7 @@ class Emitter:
         shape = self.shapes.of.get(target, VARYING)
         if all(self.uniform(s) for s in sources):
             args = [self.scalar_argument(s, t) for s, t in zip(sources, types, strict=True)]
-            results = op.emit(self.b, ins, args)
+            results = self._operate(step, op, args)
         elif shape.kind == "strided":
             self.write(target, self._strided(step, sources, types, shape))
             return
@@ -325,6 +329,10 @@ class Emitter:
         for place, operand in enumerate(targets):
             self.write_value(operand, results[place])
 
+    def _operate(self, step: Step, op: Op, args: Sequence[Value]) -> tuple[Value, ...]:
+        canonical = not self.observed.isdisjoint(step.defines)
+        return op.emit(self.b, step.ins, args, canonical=canonical)
+
     def _wide(
         self, step: Step, sources: Sequence[Held | Immediate], types: Sequence[str]
     ) -> tuple[Value, ...]:
@@ -332,7 +340,7 @@ class Emitter:
         if op is None:
             raise AssertionError("no operation")
         args = [self.vector_argument(s, t) for s, t in zip(sources, types, strict=True)]
-        return op.emit(self.b, step.ins, args)
+        return self._operate(step, op, args)
 
     def _strided(
         self, step: Step, sources: Sequence[Held | Immediate], types: Sequence[str], shape: Shape
@@ -342,7 +350,7 @@ class Emitter:
         if op is None:
             raise AssertionError("no operation")
         args = [self.scalar_argument(s, t) for s, t in zip(sources, types, strict=True)]
-        base = op.emit(self.b, ins, args)[0]
+        base = self._operate(step, op, args)[0]
         held = Held(shape, base)
         if shape.exact:
             return held
