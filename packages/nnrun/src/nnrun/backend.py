@@ -378,7 +378,7 @@ def get_device_from_array(*arrays: Any) -> Device:
     Device
     """
     for x in arrays:
-        inner = x if is_array(x) else getattr(x, "array", None)
+        inner: Any = x if is_array(x) else getattr(x, "array", None)
         if is_array(inner) and _modules[type(inner)] is not np:
             return _ndgpu_device(None, inner.device.id)
     return _CPU

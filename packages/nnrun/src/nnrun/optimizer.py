@@ -11,7 +11,7 @@ States live where the parameters live, and updates change arrays in place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,10 @@ class Hyperparameter:
 
     def __init__(self, parent: Hyperparameter | None = None) -> None:
         self._parent = parent
+
+    if TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __getattr__(self, name: str) -> Any:
         # Only called for what is not in this object.

@@ -76,7 +76,7 @@ class FunctionNode:
     # Rows of a table of functions give their node classes a name for people.
     label_name: ClassVar[str | None] = None
 
-    inputs: tuple[VariableNode, ...] | None
+    inputs: Any  # tuple of VariableNode, or None; checked where the walk uses it
     _called_at: list[str] | None
     _input_indexes: Sequence[int]
     _output_indexes: Sequence[int]

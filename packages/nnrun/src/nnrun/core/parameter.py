@@ -61,12 +61,12 @@ def generate_array(
     if initializer is None:
         array.fill(np.nan)
     elif is_array(initializer):
-        if initializer.shape != shape:
+        values: Any = initializer
+        if values.shape != shape:
             raise ValueError(
-                f"the initial values have shape {initializer.shape}, "  # type: ignore[union-attr]
-                f"but the parameter has {shape}"
+                f"the initial values have shape {values.shape}, but the parameter has {shape}"
             )
-        array[...] = get_device("numpy").send(initializer)
+        array[...] = get_device("numpy").send(values)
     elif isinstance(initializer, (int, float, np.generic)):
         array.fill(initializer)
     elif callable(initializer):

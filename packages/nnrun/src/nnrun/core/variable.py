@@ -70,8 +70,8 @@ class VariableNode:
         index: int,
         rank: int,
         requires_grad: bool,
-        shape: tuple[int, ...] | None,
-        dtype: np.dtype[Any] | None,
+        shape: Any,
+        dtype: Any,
     ) -> None:
         self.creator = creator
         self.index = index

@@ -108,6 +108,7 @@ def run(
     order = 0
     leaves: dict[VariableNode, _Slot] = {}
     found: dict[Any, Variable] = {}
+    g: Any
 
     def give(x: VariableNode, g: Variable) -> None:
         nonlocal order

@@ -37,7 +37,7 @@ def _reflected(function: Callable[[Any, Any], Variable]) -> Callable[[Any, Any],
     return operator
 
 
-for _name, _function in {
+_OPERATORS: dict[str, Callable[[Any, Any], Variable]] = {
     "add": arithmetic.add,
     "sub": arithmetic.subtract,
     "mul": arithmetic.multiply,
@@ -46,13 +46,10 @@ for _name, _function in {
     "mod": arithmetic.remainder,
     "pow": arithmetic.power,
     "matmul": matmul.matmul,
-}.items():
+}
+for _name, _function in _OPERATORS.items():
     setattr(Variable, f"__{_name}__", _operator(_function))
     setattr(Variable, f"__r{_name}__", _reflected(_function))
-
-Variable.__neg__ = arithmetic.negative  # type: ignore[method-assign]
-Variable.__abs__ = arithmetic.absolute  # type: ignore[method-assign]
-Variable.__getitem__ = indexing.get_item  # type: ignore[method-assign]
 
 
 def _reshape(self: Variable, *sizes: Any) -> Variable:
@@ -73,13 +70,19 @@ def _astype(self: Variable, dtype: Any) -> Variable:
     return indexing.cast(self, dtype)
 
 
-Variable.reshape = _reshape  # type: ignore[method-assign]
-Variable.transpose = _transpose  # type: ignore[method-assign]
-Variable.T = property(shape.transpose, doc="The axes in reverse order.")  # type: ignore
-Variable.flatten = shape.flatten  # type: ignore[attr-defined]
-Variable.squeeze = shape.squeeze  # type: ignore[attr-defined]
-Variable.astype = _astype  # type: ignore[attr-defined]
-Variable.sum = reductions.sum  # type: ignore[method-assign]
-Variable.mean = reductions.mean  # type: ignore[method-assign,assignment]
-Variable.max = reductions.max  # type: ignore[method-assign]
-Variable.min = reductions.min  # type: ignore[method-assign]
+for _name, _method in {
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "T": property(shape.transpose, doc="The axes in reverse order."),
+    "flatten": shape.flatten,
+    "squeeze": shape.squeeze,
+    "astype": _astype,
+    "sum": reductions.sum,
+    "mean": reductions.mean,
+    "max": reductions.max,
+    "min": reductions.min,
+    "__neg__": arithmetic.negative,
+    "__abs__": arithmetic.absolute,
+    "__getitem__": indexing.get_item,
+}.items():
+    setattr(Variable, _name, _method)

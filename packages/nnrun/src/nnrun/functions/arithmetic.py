@@ -41,7 +41,7 @@ class _Binary(FunctionNode):
         nodes = self.inputs
         return tuple(
             [
-                g if g is None or g._array.shape == nodes[i].shape else sum_to(g, nodes[i].shape)  # type: ignore[index]
+                g if g is None or g._array.shape == nodes[i].shape else sum_to(g, nodes[i].shape)
                 for i, g in zip(indexes, grads, strict=True)
             ]
         )

@@ -27,7 +27,7 @@ class BroadcastTo(FunctionNode):
         return (get_array_module(x).broadcast_to(x, self._shape),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        return (sum_to(grad_outputs[0], self.inputs[0].shape),)  # type: ignore[index]
+        return (sum_to(grad_outputs[0], self.inputs[0].shape),)
 
 
 class SumTo(FunctionNode):
@@ -40,7 +40,7 @@ class SumTo(FunctionNode):
         return (sum_array_to(inputs[0], self._shape),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        return (broadcast_to(grad_outputs[0], self.inputs[0].shape),)  # type: ignore[index]
+        return (broadcast_to(grad_outputs[0], self.inputs[0].shape),)
 
 
 def broadcast_to(x: Variable | Array, shape: Sequence[int]) -> Variable:

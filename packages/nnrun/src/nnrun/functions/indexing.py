@@ -34,8 +34,8 @@ class GetItem(FunctionNode):
         return (get_array_module(x).asarray(x[self._index]),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        node = self.inputs[0]  # type: ignore[index]
-        return GetItemGrad(self._index, node.shape).apply(grad_outputs)  # type: ignore[arg-type]
+        node = self.inputs[0]
+        return GetItemGrad(self._index, node.shape).apply(grad_outputs)
 
 
 class GetItemGrad(FunctionNode):
@@ -108,7 +108,7 @@ class Where(FunctionNode):
         grads = []
         for i in indexes:
             g = where(self._condition, zero, gy) if i else where(self._condition, gy, zero)
-            grads.append(sum_to(g, self.inputs[i].shape))  # type: ignore[index]
+            grads.append(sum_to(g, self.inputs[i].shape))
         return tuple(grads)
 
 
@@ -173,8 +173,8 @@ class EmbedID(FunctionNode):
         return (np.where(valid[..., None], W[np.where(valid, ids, 0)], W.dtype.type(0)),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        shape = self.inputs[0].shape  # type: ignore[index]
-        return EmbedIDGrad(self._ids, self._ignore, shape).apply(grad_outputs)  # type: ignore[arg-type]
+        shape = self.inputs[0].shape
+        return EmbedIDGrad(self._ids, self._ignore, shape).apply(grad_outputs)
 
 
 # No identity of a row, so that it ignores none.
@@ -271,7 +271,7 @@ class Cast(FunctionNode):
         return (inputs[0].astype(self._dtype),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        return (cast(grad_outputs[0], self.inputs[0].dtype),)  # type: ignore[index]
+        return (cast(grad_outputs[0], self.inputs[0].dtype),)
 
 
 def cast(x: Variable | Array, typ: Any) -> Variable:

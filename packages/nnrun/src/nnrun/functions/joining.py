@@ -27,7 +27,7 @@ class Concat(FunctionNode):
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         nodes = self.inputs or ()
-        cuts = np.cumsum([x.shape[self._axis] for x in nodes[:-1]]).tolist()  # type: ignore[index]
+        cuts = np.cumsum([x.shape[self._axis] for x in nodes[:-1]]).tolist()
         parts = SplitAxis(tuple(cuts), self._axis).apply(grad_outputs)
         return tuple([parts[i] for i in indexes])
 

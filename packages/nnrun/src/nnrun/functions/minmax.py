@@ -29,7 +29,7 @@ class _Choice(FunctionNode):
         grads = []
         for i in indexes:
             chosen = (~first if i else first).astype(gy.dtype)
-            grads.append(sum_to(gy * chosen, self.inputs[i].shape))  # type: ignore[index]
+            grads.append(sum_to(gy * chosen, self.inputs[i].shape))
         return tuple(grads)
 
 

@@ -56,7 +56,7 @@ class Sum(_Reduction):
         return (inputs[0].sum(axis=self._axes, keepdims=self._keepdims),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        shape = self.inputs[0].shape  # type: ignore[index]
+        shape = self.inputs[0].shape
         return (broadcast_to(self._kept(grad_outputs[0], shape), shape),)
 
 

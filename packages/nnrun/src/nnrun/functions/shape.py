@@ -25,7 +25,7 @@ class Reshape(FunctionNode):
         return (inputs[0].reshape(self._shape),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        return (reshape(grad_outputs[0], self.inputs[0].shape),)  # type: ignore[index]
+        return (reshape(grad_outputs[0], self.inputs[0].shape),)
 
 
 class Transpose(FunctionNode):
@@ -50,7 +50,7 @@ def _axis(axis: int, ndim: int, name: str) -> int:
     return axis % ndim
 
 
-def reshape(x: Variable | Array, shape: Sequence[int]) -> Variable:
+def reshape(x: Variable | Array, shape: int | Sequence[int]) -> Variable:
     """Give the elements another shape.
 
     Parameters
@@ -76,14 +76,14 @@ def reshape(x: Variable | Array, shape: Sequence[int]) -> Variable:
     variable([[1., 2.],
               [3., 4.]])
     """
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    if x.shape == shape:
+    wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if x.shape == wanted:
         return as_variable(x)
-    unknown = shape.count(-1)
-    known = math.prod(n for n in shape if n != -1)
+    unknown = wanted.count(-1)
+    known = math.prod(n for n in wanted if n != -1)
     if unknown > 1 or (known != x.size if not unknown else (x.size % known if known else x.size)):
-        raise ValueError(f"reshape: `x` has shape {x.shape} ({x.size} elements), wanted {shape}")
-    return Reshape(shape).apply((x,))[0]
+        raise ValueError(f"reshape: `x` has shape {x.shape} ({x.size} elements), wanted {wanted}")
+    return Reshape(wanted).apply((x,))[0]
 
 
 def flatten(x: Variable | Array) -> Variable:

@@ -237,7 +237,12 @@ _DOC = """{doc}
     """
 
 
-def _make(name: str, row: Row) -> Callable[[Variable | Array], Variable]:
+_Function = Callable[[Variable | Array], Variable]
+
+
+def _make(name: str) -> _Function:
+    """The public function of a row."""
+    row = _TABLE[name]
     node = type(name, (_Unary,), {"__slots__": (), "row": row})
 
     def function(x: Variable | Array) -> Variable:
@@ -249,25 +254,25 @@ def _make(name: str, row: Row) -> Callable[[Variable | Array], Variable]:
     return function
 
 
-arccos = _make("arccos", _TABLE["arccos"])
-arcsin = _make("arcsin", _TABLE["arcsin"])
-arctan = _make("arctan", _TABLE["arctan"])
-ceil = _make("ceil", _TABLE["ceil"])
-cos = _make("cos", _TABLE["cos"])
-cosh = _make("cosh", _TABLE["cosh"])
-exp = _make("exp", _TABLE["exp"])
-expm1 = _make("expm1", _TABLE["expm1"])
-fix = _make("fix", _TABLE["fix"])
-floor = _make("floor", _TABLE["floor"])
-log = _make("log", _TABLE["log"])
-log1p = _make("log1p", _TABLE["log1p"])
-log2 = _make("log2", _TABLE["log2"])
-log10 = _make("log10", _TABLE["log10"])
-reciprocal = _make("reciprocal", _TABLE["reciprocal"])
-rsqrt = _make("rsqrt", _TABLE["rsqrt"])
-sign = _make("sign", _TABLE["sign"])
-sin = _make("sin", _TABLE["sin"])
-sinh = _make("sinh", _TABLE["sinh"])
-sqrt = _make("sqrt", _TABLE["sqrt"])
-square = _make("square", _TABLE["square"])
-tan = _make("tan", _TABLE["tan"])
+arccos: _Function = _make("arccos")
+arcsin: _Function = _make("arcsin")
+arctan: _Function = _make("arctan")
+ceil: _Function = _make("ceil")
+cos: _Function = _make("cos")
+cosh: _Function = _make("cosh")
+exp: _Function = _make("exp")
+expm1: _Function = _make("expm1")
+fix: _Function = _make("fix")
+floor: _Function = _make("floor")
+log: _Function = _make("log")
+log1p: _Function = _make("log1p")
+log2: _Function = _make("log2")
+log10: _Function = _make("log10")
+reciprocal: _Function = _make("reciprocal")
+rsqrt: _Function = _make("rsqrt")
+sign: _Function = _make("sign")
+sin: _Function = _make("sin")
+sinh: _Function = _make("sinh")
+sqrt: _Function = _make("sqrt")
+square: _Function = _make("square")
+tan: _Function = _make("tan")

@@ -96,7 +96,7 @@ def save_npz(file: str | os.PathLike[str] | BinaryIO, obj: Any, compression: boo
     serializer.save(obj)
     save = np.savez_compressed if compression else np.savez
     if hasattr(file, "write"):
-        save(file, **serializer.target)  # type: ignore[arg-type]
+        save(file, **serializer.target)
         return
     with atomic_write(file) as opened:
         save(opened, **serializer.target)
