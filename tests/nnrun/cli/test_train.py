@@ -107,8 +107,9 @@ def test_seed_decides_everything(tmp_path):
     assert log_without_times(tmp_path / "a") != log_without_times(tmp_path / "c")
 
 
-def test_resumed_training_equals_the_uninterrupted_one(tmp_path, capsys):
-    options = ("--epochs", "4", "--batchsize", "64", "--unit", "32")
+def test_resumed_training_equals_the_uninterrupted_one(xp, tmp_path, capsys):
+    device = "numpy" if xp is np else nnrun.get_device(0).name
+    options = ("--epochs", "4", "--batchsize", "64", "--unit", "32", "--device", device)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(arguments(whole, *options)) == 0
     # The same, stopped in the middle of the third epoch.
@@ -149,7 +150,7 @@ def _interrupted_at(iteration):
 
 def losses(device, tmp_path, iterations):
     """The loss of every iteration of the main job's training."""
-    parser_args = ["--unit", "64", "--epochs", "99", "--no-progress"]
+    parser_args = ["--epochs", "99", "--no-progress"]
     recorded = []
     args = _parse(arguments(tmp_path / device.replace(":", "_"), *parser_args, "--device", device))
     job = train.make_job(args, nnrun.get_device(device), images_module.load("digits"))

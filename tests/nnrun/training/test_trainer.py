@@ -318,6 +318,15 @@ def test_extension_added_since_the_snapshot_keeps_its_state(make, save_and_load)
     assert [entry["main/count"] for entry in log.log] == [4.0, 5.0, 6.0]
 
 
+def test_training_is_there_when_only_the_package_is_imported():
+    names = "dataset.concat_examples datasets.TupleDataset iterators.SerialIterator"
+    names += " training.extensions.LogReport training.triggers.TimeTrigger"
+    code = "import nnrun; assert 'training' in dir(nnrun)\n"
+    code += "".join(f"nnrun.{name}\n" for name in names.split())
+    code += "assert not hasattr(nnrun, 'trainings')"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_no_module_of_the_trainer_loads_tqdm_or_matplotlib_before_it_is_needed():
     code = (
         "import sys, nnrun.training.extensions, nnrun.datasets\n"

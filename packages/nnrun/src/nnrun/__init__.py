@@ -28,6 +28,7 @@ from nnrun import optimizer_hooks as optimizer_hooks
 from nnrun import optimizers as optimizers
 from nnrun import serializers as serializers
 from nnrun import testing as testing
+
 # isort: on
 from nnrun.backend import get_array_module, get_device, using_device
 from nnrun.config import (
@@ -61,3 +62,18 @@ from nnrun.reporter import Reporter, get_current_reporter, report, report_scope
 from nnrun.serializer import AbstractSerializer, Deserializer, Serializer
 
 __version__ = "0.1.0"
+
+# Imported when first named: a program that only computes does without them.
+_LATER = ("dataset", "datasets", "iterators", "training")
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        import importlib
+
+        return importlib.import_module(f"nnrun.{name}")
+    raise AttributeError(f"module 'nnrun' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
