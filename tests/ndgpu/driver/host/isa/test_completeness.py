@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ndgpu.driver.host.compiler import load
 from ndgpu.driver.host.compiler.errors import PtxError
 from ndgpu.driver.host.compiler.isa import OPS
 
@@ -99,3 +100,10 @@ def test_unknown_form_is_refused_with_its_line(spelling: str) -> None:
 def test_braces_that_do_not_fit_are_refused(text: str) -> None:
     with pytest.raises(PtxError):
         OPS["mov.pack"].check(Instruction("mov.pack", ("b32",), text=text))
+
+
+@pytest.mark.parametrize("header", ["cuda_fp16.h", "cuda_bf16.h"])
+def test_headers_of_halves_compile_to_the_end(header: str) -> None:
+    """Through the parser and the code generator, with the headers' inline assembly."""
+    program = load(_compile(halves(_headers(), header), f"-I{_headers()}"))
+    assert len(program.kernels) >= 2

@@ -201,7 +201,7 @@ _NUMBER = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_$%][\w$%.]*$")
 _OFFSET = re.compile(r"\s*([A-Za-z_$%][\w$%.]*)?\s*(?:\+?\s*(-?\s*(?:0[xX][0-9a-fA-F]+|\d+)))?\s*$")
-_REG = re.compile(r"\.reg\s+(?:\.v[24]\s+)?\.(\w+)\s+(.*)", re.S)
+_REG = re.compile(r"\.reg\s*(?:\.v[24]\s+)?\.(\w+)\s+(.*)", re.S)
 _RANGE = re.compile(r"([\w$%]+)<(\d+)>$")
 _VARIABLE = re.compile(
     r"(?P<lead>(?:\.(?:visible|extern|weak|common)\s+)*)\.(?P<space>global|const|shared|local|param)"
