@@ -43,7 +43,7 @@ def _compile(source: str, *options: str) -> str:
     _, size = nvrtc.nvrtcGetPTXSize(program)
     ptx = b" " * size
     nvrtc.nvrtcGetPTX(program, ptx)
-    return ptx.decode()
+    return ptx.rstrip(b"\0").decode()
 
 
 SOURCES: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {

@@ -173,7 +173,7 @@ def odd_single(b: Builder, x: Value) -> Value:
 
 def _directed_double(b: Builder, name: str, direction: str, args: tuple[Value, ...]) -> Value:
     if name == "fma":
-        return softfma.call(b, direction, *args)
+        return softfma.call(b, direction, args[0], args[1], args[2])
     if name == "add":
         # 1 * x is exact, and has the sign of x where it is zero.
         return softfma.call(b, direction, args[0], b.const("double", 1.0, args[0].wide), args[1])
@@ -181,7 +181,7 @@ def _directed_double(b: Builder, name: str, direction: str, args: tuple[Value, .
         # The addend is a zero of the product's sign, which changes nothing.
         signs = b.binary("xor", *(bits_of(b, v) for v in args))
         sign = b.binary("and", signs, b.const("i64", sign_bit("i64"), signs.wide))
-        return softfma.call(b, direction, *args, b.bitcast(sign, "double"))
+        return softfma.call(b, direction, args[0], args[1], b.bitcast(sign, "double"))
     found = nearest(b, name, *args)
     divisor = args[1] if name == "div" else found
     rest = softfma.call(b, "odd", b.unary("fneg", found), divisor, args[0])

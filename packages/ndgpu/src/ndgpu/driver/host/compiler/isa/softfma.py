@@ -53,8 +53,8 @@ def _define(b: Builder) -> None:
     """Write the helper among the module's declarations."""
     inner = Builder(b.width)
     inner.declarations = b.declarations
-    arguments = [Value(f"%{name}", "double", False) for name in "xyz"]
-    result = _body(inner, *arguments, Value("%mode", "i32", False))
+    x, y, z = (Value(f"%{name}", "double", False) for name in "xyz")
+    result = _body(inner, x, y, z, Value("%mode", "i32", False))
     lines = "\n".join(inner.lines)
     b.declarations[_NAME] = (
         f"define private double @{_NAME}(double %x, double %y, double %z, i32 %mode) "
