@@ -307,7 +307,7 @@ def test_stopped_program_leaves_whole_files(tmp_path, how):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(out.glob("snapshot_epoch_[3-9].npz")):
         assert program.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
