@@ -32,8 +32,10 @@ def test_function(device, capsys):
 
 def test_xp(device, capsys):
     load("talk_xp").main("numpy", device)
-    first, second = (line.split(" ", 2)[2] for line in capsys.readouterr().out.splitlines())
-    assert first == second
+    lines = capsys.readouterr().out.splitlines()
+    first, second = (np.fromstring(line[line.index("[") + 1 : -1], sep=" ") for line in lines)
+    assert len(first) == 5
+    np.testing.assert_allclose(first, second, rtol=1e-5)
 
 
 def test_kernel(device, capsys):

@@ -63,7 +63,98 @@ def _nll(x: np.ndarray) -> np.ndarray:
     return -_log_softmax(x)[rows, labels[rows]].mean()
 
 
+def _correlate(x: np.ndarray, W: np.ndarray, stride: int = 1, pad: int = 0) -> np.ndarray:
+    x = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)])
+    h, w = ((x.shape[2 + i] - W.shape[2 + i]) // stride + 1 for i in (0, 1))
+    y = np.empty((len(x), len(W), h, w), x.dtype)
+    for i, j in np.ndindex(h, w):
+        window = x[:, :, i * stride :, j * stride :][:, :, : W.shape[2], : W.shape[3]]
+        y[:, :, i, j] = np.einsum("nchw,ochw->no", window, W)
+    return y
+
+
+def _normalised(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 2e-5)
+
+
 CASES: dict[str, list[Case]] = {
+    "average_pooling_2d": [
+        Case(
+            lambda x: F.average_pooling_2d(x, 2),
+            (normal(2, 1, 4, 4),),
+            lambda x: x.reshape(2, 1, 2, 2, 2, 2).mean((3, 5)),
+        ),
+        Case(lambda x: F.average_pooling_2d(x, (3, 2), 2, 1), (normal(1, 2, 5, 4),)),
+    ],
+    "batch_normalization": [
+        Case(
+            F.batch_normalization,
+            (normal(4, 3), positive(3), normal(3)),
+            lambda x, g, b: _normalised(x, (0,)) * g + b,
+        ),
+        Case(
+            F.batch_normalization,
+            (normal(2, 3, 2, 2), positive(3), normal(3)),
+            lambda x, g, b: _normalised(x, (0, 2, 3)) * g[:, None, None] + b[:, None, None],
+        ),
+        Case(
+            lambda x, g, b: F.batch_normalization(x, g, b, axis=(0, 1)),
+            (normal(3, 2, 2), positive(2), normal(2)),
+            lambda x, g, b: _normalised(x, (0, 1)) * g + b,
+        ),
+    ],
+    "convolution_2d": [
+        Case(F.convolution_2d, (normal(2, 3, 5, 4), normal(2, 3, 3, 2)), _correlate),
+        Case(
+            lambda x, W, b: F.convolution_2d(x, W, b, stride=2, pad=1),
+            (normal(2, 2, 5, 5), normal(3, 2, 3, 3), normal(3)),
+            lambda x, W, b: _correlate(x, W, 2, 1) + b[:, None, None],
+        ),
+        Case(
+            lambda x, W: F.convolution_2d(x, W, groups=2),
+            (normal(1, 4, 3, 3), normal(2, 2, 2, 2)),
+            lambda x, W: np.concatenate(
+                [_correlate(x[:, :2], W[:1]), _correlate(x[:, 2:], W[1:])], 1
+            ),
+        ),
+        Case(
+            lambda x, W: F.convolution_2d(x, W, dilate=2),
+            (normal(1, 1, 5, 5), normal(1, 1, 2, 2)),
+            lambda x, W: _correlate(x, np.kron(W, [[1, 0], [0, 0]])[:, :, :3, :3]),
+        ),
+        Case(
+            lambda x, W: F.convolution_2d(x, W, stride=2, cover_all=True),
+            (normal(1, 1, 4, 4), normal(1, 1, 3, 3)),
+            lambda x, W: _correlate(np.pad(x, [(0, 0), (0, 0), (0, 1), (0, 1)]), W, 2),
+        ),
+    ],
+    "deconvolution_2d": [
+        Case(
+            F.deconvolution_2d,
+            (normal(2, 2, 3, 3), normal(2, 3, 2, 2)),
+            lambda x, W: _correlate(x, W.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1], 1, 1),
+        ),
+        Case(
+            lambda x, W, b: F.deconvolution_2d(x, W, b, stride=2, pad=1, outsize=(6, 6)),
+            (normal(1, 2, 3, 3), normal(2, 1, 3, 3), normal(1)),
+        ),
+    ],
+    "fixed_batch_normalization": [
+        Case(
+            F.fixed_batch_normalization,
+            (normal(4, 3), positive(3), normal(3), normal(3), positive(3)),
+            lambda x, g, b, m, v: (x - m) / np.sqrt(v + 2e-5) * g + b,
+        )
+    ],
+    "max_pooling_2d": [
+        Case(
+            lambda x: F.max_pooling_2d(x, 2),
+            (apart(2, 1, 4, 4),),
+            lambda x: x.reshape(2, 1, 2, 2, 2, 2).max((3, 5)),
+        ),
+        Case(lambda x: F.max_pooling_2d(x, (3, 2), 2, 1), (apart(1, 2, 5, 4),)),
+        Case(lambda x: F.max_pooling_2d(x, 3, 2), (apart(1, 1, 4, 4),)),
+    ],
     "absolute": [Case(F.absolute, (apart(2, 3),), np.abs)],
     "absolute_error": [
         Case(F.absolute_error, (apart(2, 3), apart(2, 3) + 9), lambda a, b: abs(a - b))

@@ -114,3 +114,86 @@ class TestClassifier:
         x = np.zeros((2, 3), np.float32)
         assert model(x, np.ones((2, 2), np.float32)).item() == 1
         assert model.accuracy is None
+
+
+class TestConvolution2D:
+    def test_sizes(self):
+        assert L.Convolution2D(3, 8, 3).W.shape == (8, 3, 3, 3)
+        assert L.Convolution2D(4, 8, (3, 2), groups=2).W.shape == (8, 2, 3, 2)
+        lazy = L.Convolution2D(8, 3, nobias=True)
+        assert lazy.b is None
+        assert lazy(np.zeros((1, 2, 5, 5), np.float32)).shape == (1, 8, 3, 3)
+        assert lazy.W.shape == (8, 2, 3, 3)
+        with pytest.raises(ValueError, match="Convolution2D: 2 groups don't divide 3 and 8"):
+            L.Convolution2D(3, 8, 3, groups=2)
+
+    def test_the_transpose_goes_back_to_the_size(self):
+        x = np.zeros((2, 3, 9, 9), np.float32)
+        y = L.Convolution2D(3, 4, 3, stride=2, pad=1)(x)
+        assert L.Deconvolution2D(None, 3, 3, stride=2, pad=1)(y).shape == x.shape
+        larger = L.Deconvolution2D(4, 3, 3, stride=2, pad=1, outsize=(10, 10))
+        assert larger(y).shape == (2, 3, 10, 10)
+
+    def test_wrong_input_names_both_shapes(self):
+        with pytest.raises(
+            ValueError, match=r"`W` has 3 input channels but `x` has 4 \(x.shape=\(8, 4, 28, 28\)"
+        ):
+            L.Convolution2D(3, 2, 5)(np.zeros((8, 4, 28, 28), np.float32))
+        with pytest.raises(ValueError, match=r"a window of \(5, 5\).* does not fit"):
+            L.Convolution2D(3, 2, 5)(np.zeros((8, 3, 4, 28), np.float32))
+
+    def test_on_each_kind_of_array(self, xp):
+        x = rng.standard_normal((2, 2, 6, 6)).astype(np.float32)
+        link = L.Convolution2D(2, 3, 3, pad=1)
+        results = []
+        for module in (np, xp):
+            if module is not np:
+                link.to_gpu()
+            link.cleargrads()
+            y = F.max_pooling_2d(F.relu(link(module.asarray(x))), 2)
+            F.sum(y * y).backward()
+            results.append((y.array, link.W.grad, link.b.grad))
+        for expected, found in zip(*results, strict=True):
+            assert isinstance(found, xp.ndarray)
+            assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+class TestBatchNormalization:
+    def test_averages_move_in_training_and_serve_afterwards(self):
+        bn = L.BatchNormalization(decay=0.5)
+        x = rng.standard_normal((8, 3, 2, 2)).astype(np.float32) * 4 + 1
+        y = bn(x)
+        assert bn.gamma.shape == (3,)
+        assert_allclose(y.array.mean((0, 2, 3)), np.zeros(3), atol=1e-5)
+        assert_allclose(y.array.std((0, 2, 3)), np.ones(3), atol=1e-3)
+        assert_allclose(bn.avg_mean, 0.5 * x.mean((0, 2, 3)))
+        assert_allclose(bn.avg_var, 0.5 + 0.5 * x.var((0, 2, 3), ddof=1))
+        with nnrun.using_config("train", False):
+            z = bn(x).array
+        spread = np.sqrt(bn.avg_var + 2e-5)[:, None, None]
+        assert_allclose(z, (x - bn.avg_mean[:, None, None]) / spread)
+
+    def test_finetuning_averages_over_all_batches(self):
+        bn = L.BatchNormalization(1)
+        bn.start_finetuning()
+        for value in (0.0, 6.0):
+            bn(np.full((2, 1), value, np.float32), finetune=True)
+        assert bn.avg_mean.tolist() == [3]
+        assert bn.N == 2
+
+    def test_averages_are_saved(self, tmp_path):
+        bn, again = L.BatchNormalization(3), L.BatchNormalization()
+        bn(rng.standard_normal((4, 3)).astype(np.float32))
+        nnrun.serializers.save_npz(tmp_path / "bn", bn)
+        nnrun.serializers.load_npz(tmp_path / "bn", again)
+        assert_allclose(again.avg_var, bn.avg_var, atol=0, rtol=0)
+        assert_allclose(again.gamma, bn.gamma, atol=0, rtol=0)
+
+    def test_without_scale_and_shift(self):
+        bn = L.BatchNormalization(3, use_gamma=False, use_beta=False)
+        assert list(bn.params()) == []
+        assert bn(np.zeros((2, 3), np.float32)).shape == (2, 3)
+
+    def test_wrong_input(self):
+        with pytest.raises(ValueError, match=r"`gamma` has shape \(3,\)"):
+            L.BatchNormalization(3)(np.zeros((2, 4), np.float32))

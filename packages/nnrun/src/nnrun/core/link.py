@@ -393,7 +393,10 @@ class Link:
             if param.array is None and data is not None:
                 param.array = param.device.send(np.asarray(data))
         for name in sorted(self._persistent):
-            values[name] = serializer(name, values[name])
+            value = serializer(name, values[name])
+            if values[name] is None and is_array(value):  # what was not there yet
+                value = self._device.send(value)
+            values[name] = value
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the link's function; to be defined by subclasses."""

@@ -27,7 +27,9 @@ from nnrun.functions.arithmetic import (
     remainder,
     subtract,
 )
+from nnrun.functions.batch_normalization import batch_normalization, fixed_batch_normalization
 from nnrun.functions.broadcast import broadcast, broadcast_to, sum_to
+from nnrun.functions.convolution_2d import convolution_2d, deconvolution_2d
 from nnrun.functions.indexing import cast, copy, embed_id, get_item, identity, where
 from nnrun.functions.joining import concat, hstack, separate, split_axis, stack, vstack
 from nnrun.functions.losses import (
@@ -40,6 +42,7 @@ from nnrun.functions.losses import (
 from nnrun.functions.matmul import linear, matmul
 from nnrun.functions.minmax import clip, maximum, minimum
 from nnrun.functions.noise import dropout
+from nnrun.functions.pooling_2d import average_pooling_2d, max_pooling_2d
 from nnrun.functions.reductions import argmax, argmin, average, max, mean, min, sum
 from nnrun.functions.shape import (
     expand_dims,
@@ -88,6 +91,8 @@ __all__ = [
     "argmax",
     "argmin",
     "average",
+    "average_pooling_2d",
+    "batch_normalization",
     "broadcast",
     "broadcast_to",
     "cast",
@@ -95,9 +100,11 @@ __all__ = [
     "clip",
     "clipped_relu",
     "concat",
+    "convolution_2d",
     "copy",
     "cos",
     "cosh",
+    "deconvolution_2d",
     "divide",
     "dropout",
     "elu",
@@ -106,6 +113,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "fix",
+    "fixed_batch_normalization",
     "flatten",
     "floor",
     "floor_divide",
@@ -122,6 +130,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pooling_2d",
     "maximum",
     "mean",
     "mean_absolute_error",

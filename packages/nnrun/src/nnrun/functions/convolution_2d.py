@@ -1,0 +1,281 @@
+"""Convolution of images, its transpose, and the gradient by the weights.
+
+Three linear maps in two arguments each, closed under differentiation: the
+gradients of each are the other two.  So all can be differentiated any number of
+times, and each needs one direction only.  A convolution is one matrix product of
+the weights with the windows laid out as columns; the columns are not kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnrun.backend import get_array_module
+from nnrun.core import FunctionNode, Variable, as_variable
+from nnrun.functions._windows import Windows, deconv_outsize, pair
+from nnrun.functions.shape import reshape
+
+__all__ = ["convolution_2d", "deconvolution_2d"]
+
+Array = Any
+
+
+class _Map(FunctionNode):
+    """What the three maps share: geometry and groups."""
+
+    __slots__ = ("_groups", "_windows")
+
+    def __init__(self, windows: Windows, groups: int) -> None:
+        self._windows = windows
+        self._groups = groups
+
+
+class Convolution2D(_Map):
+    """(n, c, h, w) and (o, c / groups, kh, kw) to (n, o, out_h, out_w)."""
+
+    __slots__ = ()
+
+    def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        x, W = inputs
+        self.retain_inputs((0, 1))
+        n, o, g = len(x), len(W), self._groups
+        columns = self._windows.columns(x).reshape(n, g, W[0].size, -1)
+        y = get_array_module(x).matmul(W.reshape(g, o // g, -1), columns)
+        return (y.reshape(n, o, *self._windows.out),)
+
+    def backward(self, indexes: Any, grad_outputs: Any) -> Any:
+        x, W = self.get_retained_inputs()
+        (gy,) = grad_outputs
+        maps = (self._windows, self._groups)
+        return tuple(
+            [
+                ConvolutionWeights2D(*maps, W.shape[2:]).apply((x, gy))[0]
+                if i
+                else Deconvolution2D(*maps).apply((gy, W))[0]
+                for i in indexes
+            ]
+        )
+
+
+class Deconvolution2D(_Map):
+    """(n, o, out_h, out_w) and (o, c / groups, kh, kw) to (n, c, h, w)."""
+
+    __slots__ = ()
+
+    def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        y, W = inputs
+        self.retain_inputs((0, 1))
+        n, o, g = len(y), len(W), self._groups
+        xp = get_array_module(y)
+        weights = W.reshape(g, o // g, -1).transpose(0, 2, 1)
+        columns = xp.matmul(weights, y.reshape(n, g, o // g, -1))
+        shape = (n, g * W.shape[1], *W.shape[2:], *self._windows.out)
+        return (self._windows.image(columns.reshape(shape)),)
+
+    def backward(self, indexes: Any, grad_outputs: Any) -> Any:
+        y, W = self.get_retained_inputs()
+        (gx,) = grad_outputs
+        maps = (self._windows, self._groups)
+        return tuple(
+            [
+                ConvolutionWeights2D(*maps, W.shape[2:]).apply((gx, y))[0]
+                if i
+                else Convolution2D(*maps).apply((gx, W))[0]
+                for i in indexes
+            ]
+        )
+
+
+class ConvolutionWeights2D(_Map):
+    """(n, c, h, w) and (n, o, out_h, out_w) to (o, c / groups, kh, kw)."""
+
+    __slots__ = ("_k",)
+
+    def __init__(self, windows: Windows, groups: int, k: tuple[int, ...]) -> None:
+        super().__init__(windows, groups)
+        self._k = k
+
+    def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        x, y = inputs
+        self.retain_inputs((0, 1))
+        n, o, g = len(x), y.shape[1], self._groups
+        c = x.shape[1] // g
+        xp = get_array_module(x)
+        columns = self._windows.columns(x).reshape(n, g, c * self._k[0] * self._k[1], -1)
+        rows = y.reshape(n, g, o // g, -1)
+        if xp is np:
+            # One product per image, added up: no array of n times the weights is made.
+            W = np.zeros((g, o // g, columns.shape[2]), x.dtype)
+            for image in range(n):
+                W += np.matmul(rows[image], columns[image].transpose(0, 2, 1))
+        else:
+            W = xp.matmul(rows, columns.transpose(0, 1, 3, 2)).sum(axis=0)
+        return (W.reshape(o, c, *self._k),)
+
+    def backward(self, indexes: Any, grad_outputs: Any) -> Any:
+        x, y = self.get_retained_inputs()
+        (gW,) = grad_outputs
+        maps = (self._windows, self._groups)
+        return tuple(
+            [
+                Convolution2D(*maps).apply((x, gW))[0]
+                if i
+                else Deconvolution2D(*maps).apply((y, gW))[0]
+                for i in indexes
+            ]
+        )
+
+
+def _check(name: str, x: Any, W: Any, channels: int, groups: int) -> None:
+    for what, v in (("x", x), ("W", W)):
+        if v.ndim != 4:
+            raise ValueError(f"{name}: `{what}` must have four axes ({what}.shape={v.shape})")
+    if groups < 1 or len(W) % groups or x.shape[1] % groups:
+        raise ValueError(
+            f"{name}: {groups} groups don't divide the channels "
+            f"(x.shape={x.shape}, W.shape={W.shape})"
+        )
+    if x.shape[1] != channels:
+        raise ValueError(
+            f"{name}: `W` has {channels} input channels but `x` has {x.shape[1]} "
+            f"(x.shape={x.shape}, W.shape={W.shape}, groups={groups})"
+        )
+
+
+def _add_bias(y: Variable, b: Any, name: str) -> Variable:
+    if b is None:
+        return y
+    if b.shape != (y.shape[1],):
+        raise ValueError(f"{name}: `b` must have shape ({y.shape[1]},) (b.shape={b.shape})")
+    return y + reshape(as_variable(b), (1, -1, 1, 1))
+
+
+def convolution_2d(
+    x: Variable | Array,
+    W: Variable | Array,
+    b: Variable | Array | None = None,
+    stride: Any = 1,
+    pad: Any = 0,
+    cover_all: bool = False,
+    *,
+    dilate: Any = 1,
+    groups: int = 1,
+) -> Variable:
+    """Correlate images with filters.
+
+    Parameters
+    ----------
+    x : Variable or array, shape (batch, c_in, h, w)
+        The images.
+    W : Variable or array, shape (c_out, c_in / groups, kh, kw)
+        The filters.
+    b : Variable or array, shape (c_out,), optional
+        Added to each channel.
+    stride, pad, dilate : int or pair of int
+        Steps between windows, zeros around the image, and steps within a window,
+        down and across.
+    cover_all : bool
+        Let the last windows reach past the end rather than leave elements out.
+    groups : int
+        Channels in as many separate groups.
+
+    Returns
+    -------
+    Variable, shape (batch, c_out, h_out, w_out)
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit.
+
+    Examples
+    --------
+    >>> import numpy as np, nnrun.functions as F
+    >>> F.convolution_2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)))
+    variable([[[[4., 4.],
+                [4., 4.]]]])
+    """
+    name = "convolution_2d"
+    if W.ndim == 4 and x.ndim == 4:
+        channels = W.shape[1] * groups
+    else:
+        channels = -1
+    _check(name, x, W, channels, groups)
+    windows = Windows.over(
+        x.shape,
+        W.shape[2:],
+        pair(stride, "stride"),
+        pair(pad, "pad"),
+        pair(dilate, "dilate"),
+        cover_all,
+        name,
+    )
+    return _add_bias(Convolution2D(windows, groups).apply((x, W))[0], b, name)
+
+
+def deconvolution_2d(
+    x: Variable | Array,
+    W: Variable | Array,
+    b: Variable | Array | None = None,
+    stride: Any = 1,
+    pad: Any = 0,
+    outsize: tuple[int, int] | None = None,
+    *,
+    dilate: Any = 1,
+    groups: int = 1,
+) -> Variable:
+    """Apply the transpose of `convolution_2d`, which makes images larger.
+
+    Parameters
+    ----------
+    x : Variable or array, shape (batch, c_in, h, w)
+        The images.
+    W : Variable or array, shape (c_in, c_out / groups, kh, kw)
+        The filters.
+    b : Variable or array, shape (c_out,), optional
+        Added to each channel.
+    stride, pad, dilate : int or pair of int
+        Those of the convolution that this transposes.
+    outsize : pair of int, optional
+        Height and width of the result; the smallest possible by default.
+    groups : int
+        Channels in as many separate groups.
+
+    Returns
+    -------
+    Variable, shape (batch, c_out, h_out, w_out)
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit.
+
+    Examples
+    --------
+    >>> import numpy as np, nnrun.functions as F
+    >>> F.deconvolution_2d(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)))
+    variable([[[[1., 2., 1.],
+                [2., 4., 2.],
+                [1., 2., 1.]]]])
+    """
+    name = "deconvolution_2d"
+    _check(name, x, W, len(W), groups)
+    k, s, p, d = (
+        W.shape[2:],
+        pair(stride, "stride"),
+        pair(pad, "pad"),
+        pair(dilate, "dilate"),
+    )
+    if outsize is None:
+        h, w = (deconv_outsize(x.shape[2 + i], k[i], s[i], p[i], d[i]) for i in (0, 1))
+    else:
+        h, w = outsize
+    windows = Windows.over((h, w), k, s, p, d, False, name)
+    if windows.out != x.shape[2:]:
+        raise ValueError(
+            f"{name}: over an image of {(h, w)} there would be {windows.out} windows, "
+            f"not {x.shape[2:]} (x.shape={x.shape})"
+        )
+    return _add_bias(Deconvolution2D(windows, groups).apply((x, W))[0], b, name)
