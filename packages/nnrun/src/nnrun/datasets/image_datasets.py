@@ -132,8 +132,9 @@ def to_datasets(
     ):
         count, height, width = pixels.shape
         shape = {1: (-1,), 2: (height, width), 3: (1, height, width)}[ndim]
-        # One factor, so that the values do not depend on the order of two roundings.
-        x = (pixels * np.float64(scale / images.source.levels)).astype(dtype)
+        # Computed in float64 and rounded once, piece by piece: no array of float64 is made.
+        x = np.empty(pixels.shape, dtype)
+        np.multiply(pixels, np.float64(scale / images.source.levels), out=x, casting="unsafe")
         x = x.reshape(count, *shape)
         if rgb_format:
             x = np.repeat(x, 3, axis=1)
