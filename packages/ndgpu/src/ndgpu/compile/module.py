@@ -48,8 +48,9 @@ class Bound:
         values: Sequence[Any],
         shared_mem: int = 0,
         grid_y: int = 1,
+        block_y: int = 1,
     ) -> None:
-        """Launch with one-dimensional blocks.
+        """Launch.
 
         Parameters
         ----------
@@ -63,17 +64,19 @@ class Bound:
             Bytes of dynamic shared memory.
         grid_y : int
             Blocks in the second dimension.
+        block_y : int
+            Threads of a block in the second dimension.
         """
         slot = self._free.pop() if self._free else self._packer.take()
         try:
             self._pack_into(slot[0], 0, *values)
             result = self._launch(
-                self._handle, grid, grid_y, 1, block, 1, 1, shared_mem, stream, slot[1], 0
+                self._handle, grid, grid_y, 1, block, block_y, 1, shared_mem, stream, slot[1], 0
             )
         finally:
             self._free.append(slot)
         if result[0]:
-            self.function.fail(result, (grid, grid_y, 1), (block, 1, 1))
+            self.function.fail(result, (grid, grid_y, 1), (block, block_y, 1))
 
 
 class Function:

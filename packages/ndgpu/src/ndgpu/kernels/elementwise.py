@@ -263,11 +263,12 @@ class Shown(Bound):
         values: Sequence[Any],
         shared_mem: int = 0,
         grid_y: int = 1,
+        block_y: int = 1,
     ) -> None:
         """Print, and launch."""
-        name = self.function.name
-        print(f"// ndgpu: {name}<<<({grid}, {grid_y}), {block}, {shared_mem}>>>", file=sys.stderr)
-        super().__call__(grid, block, stream, values, shared_mem, grid_y)
+        geometry = f"({grid}, {grid_y}), ({block}, {block_y}), {shared_mem}"
+        print(f"// ndgpu: {self.function.name}<<<{geometry}>>>", file=sys.stderr)
+        super().__call__(grid, block, stream, values, shared_mem, grid_y, block_y)
 
 
 def number(value: Any, operand: Operand) -> Any:

@@ -89,6 +89,12 @@ class _Step:
     chunks: int
     block: int
     static: tuple[Any, ...]
+    block_y: int = 1
+
+    def launch(self, stream: int, values: Sequence[Any]) -> None:
+        self.bound(
+            self.grid, self.block, stream, (*self.static, *values), 0, self.chunks, self.block_y
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,29 +221,13 @@ class Reduction:
             number(x, o) if o.kind == "scalar" else x.ptr for x, o in zip(args, inputs, strict=True)
         ]
         targets = [array.ptr for array in outs]
-        first = ready.first
         if ready.second is None:
-            first.bound(first.grid, first.block, pointer, (*first.static, *values, *targets), 0, 1)
+            ready.first.launch(pointer, (*values, *targets))
             return None
-        second = ready.second
         # Freed when it goes out of scope: the pool keeps the order of the stream.
         scratch = runtime.alloc(ready.scratch)
-        first.bound(
-            first.grid,
-            first.block,
-            pointer,
-            (*first.static, *values, scratch.ptr),
-            0,
-            first.chunks,
-        )
-        second.bound(
-            second.grid,
-            second.block,
-            pointer,
-            (*second.static, *scalars, scratch.ptr, *targets),
-            0,
-            1,
-        )
+        ready.first.launch(pointer, (*values, scratch.ptr))
+        ready.second.launch(pointer, (*scalars, scratch.ptr, *targets))
         return None
 
     def _plan(
@@ -367,9 +357,9 @@ class Reduction:
         kept = struct.pack(f"={len(numbers)}q", *numbers)
         reduced = _pack_reduced(layout, first, count, chunk, rank, wide)
         per_block = 1 if warps > 1 else WARP_ROWS
-        block = 32 * warps if warps > 1 else 32 * WARP_ROWS
+        rows = warps if warps > 1 else WARP_ROWS
         grid = -(-layout.outputs // per_block)
-        return _Step(self._bound(device_id, variant), grid, chunks, block, (kept, reduced))
+        return _Step(self._bound(device_id, variant), grid, chunks, 32, (kept, reduced), rows)
 
     def _looped(
         self, layout: _Layout, first: bool, last: bool

@@ -8,7 +8,8 @@ first:
     outputs as over an elementwise loop.
 ``row``
     Warps per output: lanes take every 32nd element of the warp's own contiguous stretch, a
-    tree of shuffles combines them, shared memory the warps.
+    tree of shuffles combines them, shared memory the warps.  Blocks are (32, warps), so that
+    which warp a thread is in needs no arithmetic that a compiler would have to see through.
 
 In both ``blockIdx.y`` selects a stretch of the reduced elements.
 
@@ -179,12 +180,10 @@ def _row_setup(
     strides = f", stride[{count}][{rank}]" if count else ""
     declarations = [f"struct _Kept {{ long long outputs, shape[{rank}]{strides}; }};"]
     which = (
-        "blockIdx.x"
-        if variant.warps > 1
-        else f"(long long)blockIdx.x * {WARP_ROWS} + (threadIdx.x >> 5)"
+        "blockIdx.x" if variant.warps > 1 else f"(long long)blockIdx.x * {WARP_ROWS} + threadIdx.y"
     )
     setup = [
-        "  const int _lane = threadIdx.x & 31, _warp = threadIdx.x >> 5;",
+        "  const int _lane = threadIdx.x, _warp = threadIdx.y;",
         f"  const long long _i = {which};",
         "  const long long _outputs = _l.outputs;",
         "  if (_i >= _outputs) return;",
@@ -219,13 +218,18 @@ def _functions(
     arrays: Sequence[Operand],
     addresses: Sequence[str],
 ) -> list[str]:
-    """``_map(k)``, the k-th element's value, and ``_reduce(a, b)``."""
-    lines = []
+    """``_map(t)``, the value of element ``t + _lane``, and ``_reduce(a, b)``.
+
+    ``t`` is the same for neighbouring threads: an address of the form *uniform + lane* is one
+    that the compiler of the host device reads as a vector.
+    """
+    lines = ["  const int _lane = 0;"] if variant.form == "column" else []
+    head = f"  auto _map = [&](const {index} _t) -> _type_reduce {{"
     if not variant.first:
-        at = "_from[_k * _outputs + _i]" if variant.form == "column" else "_base[_k]"
+        at = "(_from + _t * _outputs)[_i]" if variant.form == "column" else "(_base + _t)[_lane]"
         if variant.form == "row":
             lines.append("  const _type_reduce* const _base = _from + _i * _r.count;")
-        lines.append(f"  auto _map = [&](const {index} _k) -> _type_reduce {{ return {at}; }};")
+        lines.append(f"{head} return {at}; }};")
     else:
         # Outside the loop's range there is no element whose address could be taken.
         guard = "_inside ? " if variant.form == "column" else ""
@@ -234,8 +238,8 @@ def _functions(
             f"  const char* const _q{k} = {guard}(const char*)&{address}{other};"
             for k, address in enumerate(addresses[: len(arrays)])
         ]
-        lines.append(f"  auto _map = [&](const {index} _k) -> _type_reduce {{")
-        lines.append("    const long long _j = _k, _n = _r.total;")
+        lines.append(head)
+        lines.append("    const long long _j = _t + _lane, _n = _r.total;")
         if variant.rank > 1:
             lines += _decompose(variant, index, len(arrays))
         for k, operand in enumerate(arrays):
@@ -244,9 +248,13 @@ def _functions(
             if variant.rank > 1:
                 at = f"*(const {memory}*)(_q{k} + _e{k})"
             elif kind == "s":
-                at = f"*(const {memory}*)(_q{k} + _k * ({index})_r.stride[{k}][0])"
+                at = f"*(const {memory}*)(_q{k} + (_t + _lane) * ({index})_r.stride[{k}][0])"
             else:
-                at = f"((const {memory}*)_q{k})[{'_k' if kind == 'c' else '0'}]"
+                at = (
+                    f"((const {memory}*)_q{k} + _t)[_lane]"
+                    if kind == "c"
+                    else f"*(const {memory}*)_q{k}"
+                )
             lines.append(f"    {read(operand, at)}")
         lines += [f"    return (_type_reduce)({spec.map_expr});", "  };"]
     lines += [
@@ -272,7 +280,7 @@ def _decompose(variant: ReductionVariant, index: str, count: int) -> list[str]:
             "      const int _at = _rest - (int)(_quotient * _by.by);",
         ]
     return [
-        f"    {index} _rest = _k;",
+        f"    {index} _rest = _t + _lane;",
         f"    {index} {', '.join(f'_e{k} = 0' for k in range(count))};",
         "    #pragma unroll" if rank <= 4 else "    #pragma unroll 1",
         f"    for (int _d = {rank - 1}; _d >= 0; --_d) {{",
@@ -285,14 +293,14 @@ def _decompose(variant: ReductionVariant, index: str, count: int) -> list[str]:
 
 def _column_body(spec: ReductionSpec, index: str) -> list[str]:
     """One thread's loop; leaves a brace open for the result's use."""
-    start = "_map(_k++)" if spec.identity is None else f"(_type_reduce)({spec.identity})"
+    start = "_map(_t++)" if spec.identity is None else f"(_type_reduce)({spec.identity})"
     return [
         "  if (_inside) {",
-        f"  {index} _k = ({index})blockIdx.y * ({index})_r.chunk;",
-        f"  const {index} _stop = _r.count - _k < _r.chunk ? ({index})_r.count"
-        f" : _k + ({index})_r.chunk;",
+        f"  {index} _t = ({index})blockIdx.y * ({index})_r.chunk;",
+        f"  const {index} _stop = _r.count - _t < _r.chunk ? ({index})_r.count"
+        f" : _t + ({index})_r.chunk;",
         f"  _type_reduce _acc = {start};",
-        "  for (; _k < _stop; ++_k) _acc = _reduce(_acc, _map(_k));",
+        "  for (; _t < _stop; ++_t) _acc = _reduce(_acc, _map(_t));",
     ]
 
 
@@ -312,24 +320,22 @@ def _row_body(spec: ReductionSpec, variant: ReductionVariant, index: str) -> lis
             "  _begin += _warp * _piece;",
             "  if (_stop - _begin > _piece) _stop = _begin + _piece;",
         ]
-    lines.append(f"  {index} _k = _begin + _lane;")
     checked = spec.identity is None
+    # The loop's count is the same for all lanes: only the last round asks each lane.
     if checked:
         lines += [
             "  _type_reduce _acc;",
-            "  if (_k < _stop) {",
-            "    _acc = _map(_k);",
-            "    #pragma unroll 4",
-            "    for (_k += 32; _k < _stop; _k += 32) _acc = _reduce(_acc, _map(_k));",
-            "  }",
+            "  if (_begin + _lane < _stop) _acc = _map(_begin);",
             f"  const {index} _valid = _stop - _begin;",
+            "  _begin += 32;",
         ]
     else:
-        lines += [
-            f"  _type_reduce _acc = (_type_reduce)({spec.identity});",
-            "  #pragma unroll 4",
-            "  for (; _k < _stop; _k += 32) _acc = _reduce(_acc, _map(_k));",
-        ]
+        lines.append(f"  _type_reduce _acc = (_type_reduce)({spec.identity});")
+    lines += [
+        "  #pragma unroll 4",
+        "  for (; _begin + 32 <= _stop; _begin += 32) _acc = _reduce(_acc, _map(_begin));",
+        "  if (_begin + _lane < _stop) _acc = _reduce(_acc, _map(_begin));",
+    ]
     # Where there is no identity, lanes without an element are left out.
     condition = "if (_lane + _by < _valid) " if checked else ""
     lines += [
@@ -347,7 +353,7 @@ def _row_body(spec: ReductionSpec, variant: ReductionVariant, index: str) -> lis
         f"  __shared__ _type_reduce _shared[{variant.warps}];",
         "  if (_lane == 0) _shared[_warp] = _acc;",
         "  __syncthreads();",
-        "  if (threadIdx.x == 0) {",
+        "  if (_lane == 0 && _warp == 0) {",
         f"    const int _filled = {filled};",
         "    for (int _w = 1; _w < _filled; ++_w) _acc = _reduce(_acc, _shared[_w]);",
     ]
