@@ -121,3 +121,24 @@ def test_directed_rounding_at_any_width(width: int) -> None:
         for variant in VARIANTS:
             (got,) = machine(spelling, variant, *arrays)
             check(spelling, arrays, got, wanted, f"{variant} of {width}")
+
+
+@pytest.mark.parametrize("kind", ["f16", "bf16"])
+def test_fused_half_next_to_ties(machine: Machine, kind: str) -> None:
+    """Products half-way between two halves, and an addend too small for single precision to see."""
+    fraction = exact.FORMATS[kind][1]
+    one = ((1 << (exact.FORMATS[kind][0] - 1)) - 1) << fraction
+    mantissas = np.arange(1 << fraction, 2 << fraction, dtype=np.uint64)
+    products = mantissas[:, None] * mantissas
+    tie = products & np.uint64((2 << fraction) - 1) == np.uint64(1 << fraction)
+    left, right = np.nonzero(tie & (products >> np.uint64(2 * fraction + 1) == 1))
+    left, right = left[::9], right[::9]
+    assert left.size > 4
+    dtype = np.uint16
+    x = np.tile((left + one).astype(dtype), 2)
+    y = np.tile((right + one).astype(dtype), 2)
+    z = np.repeat(np.array([1, 0x8001], dtype=dtype), left.size)
+    wanted = reference(f"fma.rn.{kind}", [x.tolist(), y.tolist(), z.tolist()], kind)
+    for variant in VARIANTS:
+        (got,) = machine(f"fma.rn.{kind}", variant, x, y, z)
+        check(f"fma.rn.{kind}", [x, y, z], got, wanted, variant)
