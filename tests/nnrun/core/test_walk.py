@@ -295,3 +295,9 @@ def test_debug_mode_finds_nan_in_forward_and_backward():
             with pytest.raises(RuntimeError, match=r"NaN in output 0 of Divide\.forward") as caught:
                 y.backward()
     assert "in sqrt, called at" in "".join(caught.value.__notes__)
+
+
+def test_a_leaf_gets_its_gradient_in_its_own_dtype():
+    x = Variable(np.ones(2, np.float32))
+    F.sum(x * np.ones(2, np.float64)).backward()
+    assert x.grad.dtype == np.float32

@@ -28,6 +28,10 @@ from nnrun import optimizer_hooks as optimizer_hooks
 from nnrun import optimizers as optimizers
 from nnrun import serializers as serializers
 from nnrun import testing as testing
+from nnrun import dataset as dataset
+from nnrun import datasets as datasets
+from nnrun import iterators as iterators
+from nnrun import training as training
 
 # isort: on
 from nnrun.backend import get_array_module, get_device, using_device

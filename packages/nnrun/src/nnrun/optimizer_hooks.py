@@ -13,7 +13,6 @@ Examples
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 __all__ = ["GradientClipping", "GradientHardClipping", "Lasso", "WeightDecay"]
@@ -86,18 +85,24 @@ class GradientClipping:
     def __call__(self, optimizer: Any) -> None:
         """Change the gradients of the optimizer's target."""
         params = [p for p in optimizer.target.params() if p.grad is not None]
-        total = 0.0
+        if not params:
+            return
+        # The norm stays on the device: to ask for it would be to wait for all gradients.
+        home = params[0].device
+        total: Any = 0.0
         for p in params:
             with p.device:
                 g = p.grad.ravel()
-                total += float(g @ g)
-        norm = math.sqrt(total)
-        if norm <= self.threshold:
-            return
-        rate = self.threshold / norm
+                squares = p.xp.asarray(g @ g)
+            with home:
+                total = total + home.send(squares)
+        with home:
+            xp = home.xp
+            rate = self.threshold / xp.maximum(xp.sqrt(total), self.threshold)
+            rate = xp.asarray(rate)
         for p in params:
-            with p.device:
-                p.grad = p.grad * rate
+            with p.device as device:
+                p.grad = p.grad * device.send(rate).astype(p.dtype)
 
 
 class GradientHardClipping:

@@ -222,6 +222,8 @@ def backward(
     found = run([(node, node.grad_var)], double=enable_double_backprop, retain_grad=retain_grad)
     with using_config("enable_backprop", enable_double_backprop):
         for leaf, g in found.items():
+            if g._array.dtype != leaf.dtype:  # where arrays of several dtypes met
+                g = g.astype(leaf.dtype)
             old = leaf.grad_var
             # The sum is a new array: the user may hold the old one.
             leaf.grad_var = g if old is None else old + g

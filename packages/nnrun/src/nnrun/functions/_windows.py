@@ -102,6 +102,11 @@ class Windows:
             )
         return Windows(size, k, stride, pad, dilate, (down, across))
 
+    @property
+    def count(self) -> int:
+        """How many windows there are."""
+        return self.out[0] * self.out[1]
+
     def _padded_size(self) -> tuple[int, int]:
         """The size that all windows together reach over, the left padding included."""
         h, w = (
