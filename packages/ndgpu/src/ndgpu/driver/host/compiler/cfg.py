@@ -295,9 +295,8 @@ def _postdominators(blocks: Sequence[Block]) -> None:
     while changed:
         changed = False
         for b in reversed(blocks):
-            if not reaches[b.index]:
-                if any(reaches[t.index] for t in b.targets):
-                    reaches[b.index] = changed = True
+            if not reaches[b.index] and any(reaches[t.index] for t in b.targets):
+                reaches[b.index] = changed = True
         if not changed and not all(reaches):
             last = max(i for i, r in enumerate(reaches) if not r)
             leaves[last] = reaches[last] = changed = True

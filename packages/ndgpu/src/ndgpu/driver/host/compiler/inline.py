@@ -7,6 +7,7 @@ accesses allow, else local memory.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 
 from .errors import PtxError
@@ -219,7 +220,7 @@ def _place_slots(flat: Flat) -> None:
             accesses[name] |= {(operand.offset + i * size, size) for i in range(count)}
     for name, found in accesses.items():
         ordered = sorted(found)
-        if any(a + size > b for (a, size), (b, _) in zip(ordered, ordered[1:], strict=False)):
+        if any(a + size > b for (a, size), (b, _) in itertools.pairwise(ordered)):
             memory.add(name)
     for name in flat.slots:
         variable = flat.variables.pop(name)

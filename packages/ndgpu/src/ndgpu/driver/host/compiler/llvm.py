@@ -12,6 +12,10 @@ from typing import Any
 
 __all__ = ["Target", "load_object", "object_code", "target"]
 
+# The code is vectors already and its loops are as NVRTC left them.  Measured on ten kernels, LLVM's
+# whole -O2 gives code no faster than these four passes, and takes four times as long.
+_PASSES = ("sroa", "simplify_cfg", "instruction_combine", "simplify_cfg")
+
 
 class Target:
     """This machine as LLVM sees it.
@@ -68,14 +72,13 @@ def object_code(text: str) -> bytes:
         module = binding.parse_assembly(text)
         module.triple = host.triple
         module.data_layout = str(host.machine.target_data)
-        options = binding.create_pipeline_tuning_options(speed_level=2)
-        # The code is vectors already, and its loops are as the kernel's author unrolled them.
-        options.loop_vectorization = False
-        options.slp_vectorization = False
-        options.loop_unrolling = False
-        options.loop_interleaving = False
-        passes = binding.create_pass_builder(host.machine, options)
-        passes.getModulePassManager().run(module, passes)
+        passes = binding.create_pass_builder(
+            host.machine, binding.create_pipeline_tuning_options(speed_level=2)
+        )
+        manager = binding.create_new_module_pass_manager()
+        for name in _PASSES:
+            getattr(manager, f"add_{name}_pass")()
+        manager.run(module, passes)
         return host.machine.emit_object(module)
 
 

@@ -120,9 +120,8 @@ class Kernel:
     def entry(self, block: tuple[int, int, int]) -> int:
         """Address of the native code for a block shape, compiled at first use.
 
-        The function is
-        ``int32_t f(void** args, const Launch*, int64_t first_block, int64_t end_block, void* scratch)``
-        and returns 0 or a ``CUresult``.  It may be called by several threads at once, each with
+        The function is ``int32_t f(void** args, const Launch* launch, int64_t first_block,
+        int64_t end_block, void* scratch)`` and returns 0 or a ``CUresult``.  It may be called by several threads at once, each with
         a scratch buffer of its own.
         """
         variant = self.variant(block)

@@ -107,7 +107,7 @@ class Shapes:
         self.shapes: dict[str, Shape | None] = {}
         self.forced: set[str] = set()
         self.divergent: set[int] = set()
-        self._regions: dict[int, set[int]] = {}
+        self._regions: dict[int, tuple[set[int], Block | None]] = {}
         if self.graph.irreducible:
             self._force_irreducible()
         self._solve()
@@ -214,9 +214,9 @@ class Shapes:
     def _loaded(self, step: Step) -> Shape | None:
         ins = step.ins
         address = step.sources[0]
-        if ins.modifiers[0] == "param" and isinstance(address, Address):
-            if isinstance(address.base, Symbol):
-                return UNIFORM
+        base = address.base if isinstance(address, Address) else None
+        if ins.modifiers[0] == "param" and isinstance(base, Symbol):
+            return UNIFORM
         shape = self.shape(address)
         if shape is None:
             return None
@@ -226,26 +226,25 @@ class Shapes:
 
     def region(self, block: Block) -> set[int]:
         """Blocks on ways from the block to where its lanes meet again, that place left out."""
+        return self._parted(block)[0]
+
+    def meeting(self, block: Block) -> Block | None:
+        """Where all lanes that part at a block meet at the same time; None if nowhere."""
+        return self._parted(block)[1]
+
+    def _parted(self, block: Block) -> tuple[set[int], Block | None]:
         found = self._regions.get(block.index)
         if found is None:
-            stop = self._meeting(block)
-            found = set()
-            work = list(block.targets)
-            while work:
-                here = work.pop()
-                if here is stop or here.index in found:
-                    continue
-                found.add(here.index)
-                work.extend(here.targets)
-            self._regions[block.index] = found
+            stop = block.postdominator
+            if stop is not None and (stop.index <= block.index or self.graph.irreducible):
+                stop = None
+            inside = _between(block, stop)
+            if stop is not None and any(self.graph.blocks[i].kind == "barrier" for i in inside):
+                # Some lanes may wait at the barrier while others pass the place to meet.
+                stop = None
+                inside = _between(block, None)
+            found = self._regions[block.index] = inside, stop
         return found
-
-    def _meeting(self, block: Block) -> Block | None:
-        """Where all lanes meet again at the same time; None if only at the kernel's end."""
-        after = block.postdominator
-        if after is None or after.index <= block.index or self.graph.irreducible:
-            return None
-        return after
 
     def _part(self, block: Block) -> None:
         """Force to varying what lanes parting at this block make so."""
@@ -259,7 +258,7 @@ class Shapes:
                 name = flow.names[place]
                 if len(flow.defined_in[name]) > 1:
                     self.forced.add(name)
-        meeting = self._meeting(block)
+        meeting = self.meeting(block)
         loop = block.loop
         while loop is not None:
             outside = meeting is None or not _inside(meeting, loop)
@@ -283,7 +282,7 @@ class Shapes:
         joins: set[int] = set()
         work: list[int] = []
         blocks = self.graph.blocks
-        stop = self._meeting(block)
+        stop = self.meeting(block)
         for target in block.targets:
             label[target.index] = target.index
             work.append(target.index)
@@ -315,10 +314,22 @@ class Shapes:
             return
         for index in self.divergent:
             self.masked |= self.region(blocks[index])
-            meeting = self._meeting(blocks[index])
+            meeting = self.meeting(blocks[index])
             if meeting is not None:
                 self.stubs.add(meeting.index)
         self.stubs -= self.masked
+
+
+def _between(block: Block, stop: Block | None) -> set[int]:
+    """Blocks that can be reached from the block's end without passing `stop`."""
+    found: set[int] = set()
+    work = list(block.targets)
+    while work:
+        here = work.pop()
+        if here is not stop and here.index not in found:
+            found.add(here.index)
+            work.extend(here.targets)
+    return found
 
 
 def _inside(block: Block, loop: Loop) -> bool:

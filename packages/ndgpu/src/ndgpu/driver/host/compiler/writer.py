@@ -70,7 +70,7 @@ class Writer(Lanes):
         self._mask_type = f"i{self.width}"
         self._place_frame()
 
-    # -- what is loaded once --------------------------------------------------------------------
+    # -- what is loaded once -------------------------------------------------------------------
 
     def _once(self, text: str, type: str, name: str) -> Value:
         self.prologue.append(f"  {name} = {text}")
@@ -111,7 +111,7 @@ class Writer(Lanes):
             self.parameters[name, 0, "address"] = found
         return found
 
-    # -- the function -------------------------------------------------------------------------------
+    # -- the function --------------------------------------------------------------------------
 
     def text(self, symbol: str) -> str:
         """The whole module, with the function named `symbol`."""
@@ -373,7 +373,7 @@ class Writer(Lanes):
             "  ret i32 0",
         ]
 
-    # -- instructions -----------------------------------------------------------------------------------
+    # -- instructions --------------------------------------------------------------------------
 
     def _steps(self, block: Block) -> None:
         for step in self.flow.steps[block.index]:
@@ -414,7 +414,7 @@ class Writer(Lanes):
             value = b.compare("icmp ne", counts[0], b.const("i32", 0))
         self.write_value(step.results[0], value)
 
-    # -- the coherent copy -----------------------------------------------------------------------------
+    # -- the coherent copy ---------------------------------------------------------------------
 
     def _coherent(self, block: Block) -> None:
         b = self.b
@@ -500,7 +500,7 @@ class Writer(Lanes):
             self._pend(target, number)
         b.line(f"br label %M{min(t for t, _ in choices)}")
 
-    # -- the masked copy ---------------------------------------------------------------------------------
+    # -- the masked copy -----------------------------------------------------------------------
 
     def _pend(self, target: int, lanes: Value) -> None:
         """Let lanes wait at a block."""
@@ -560,7 +560,7 @@ class Writer(Lanes):
             found = {
                 after.index
                 for index in self.shapes.divergent
-                if (after := blocks[index].postdominator) is not None
+                if (after := self.shapes.meeting(blocks[index])) is not None
             }
             found |= {b.targets[0].index for b in self.barriers}
             self._meeting_blocks = found
@@ -587,7 +587,7 @@ class Writer(Lanes):
         b.line("store i1 true, ptr %alive")
         b.line("br label %warp.next")
 
-    # -- barriers ------------------------------------------------------------------------------------------
+    # -- barriers ------------------------------------------------------------------------------
 
     def _parked(self) -> list[int]:
         """Barriers that can be reached in M."""
@@ -695,7 +695,7 @@ def check_barriers(blocks: Iterable[Block], kernel: str) -> None:
         wanted = 2 if "red" in end.modifiers else 1
         if "arrive" in end.modifiers or len(operands) > wanted:
             raise PtxError(
-                f"{end.text}: barriers for some of a block's threads are not run by the host device",
+                f"{end.text}: barriers for some of a block's threads are not run here",
                 end.line, kernel, end.name,
             )  # fmt: skip
 
