@@ -59,6 +59,7 @@ from ndgpu.kernels.layout import broadcast_strides, collapse
 from ndgpu.kernels.planning import divisors, plan_loop, round_rank
 from ndgpu.kernels.reduction_source import (
     PARTIAL_BYTES,
+    TILE,
     WARP_ROWS,
     ReductionSpec,
     ReductionVariant,
@@ -75,6 +76,8 @@ _FEW = 32
 _LONG = 4096
 """From here on a block of several warps reduces one row."""
 _WARPS = 8
+_TILE_ROWS = 4
+"""Fewer elements per output than this do not repay a thread's several outputs."""
 _ROW_CHUNK = 16384
 _COLUMN_CHUNK = 64
 """Least elements of one output that a block, or a thread, takes before work is split further."""
@@ -277,21 +280,66 @@ class Reduction:
     def _steps(self, device_id: int, layout: _Layout) -> _Ready:
         limits = geometry.limits(device_id)
         outputs, count = layout.outputs, layout.count
+        second = None
         if _columns(layout):
+            tiles = self._has_tiles(layout)
             wanted = limits.multiprocessors * limits.threads_per_multiprocessor
-            chunks = max(1, min(-(-wanted // outputs), count // _COLUMN_CHUNK, 1024))
-            build = self._column
+            threads = outputs * 32 // TILE if tiles else outputs
+            chunks = max(1, min(-(-wanted // threads), count // _COLUMN_CHUNK, 1024))
+            build, second = self._tile if tiles else self._column, self._column
         else:
             wanted = limits.multiprocessors * 8
             chunks = max(1, min(-(-wanted // outputs), -(-count // _ROW_CHUNK), 4096))
-            build = self._row
+            build = second = self._row
         chunk = max(1, -(-count // chunks))
         chunks = max(1, -(-count // chunk))
         if chunks == 1:
             return _Ready(build(device_id, layout, True, True, count, 1), None, 0)
-        first = build(device_id, layout, True, False, chunk, chunks)
-        second = build(device_id, layout, False, True, chunks, 1)
-        return _Ready(first, second, PARTIAL_BYTES * outputs * chunks)
+        return _Ready(
+            build(device_id, layout, True, False, chunk, chunks),
+            second(device_id, layout, False, True, chunks, 1),
+            PARTIAL_BYTES * outputs * chunks,
+        )
+
+    def _has_tiles(self, layout: _Layout) -> bool:
+        """Whether the leading input's neighbours in memory are neighbouring outputs."""
+        item = self._spec.arrays[layout.lead].dtype.itemsize if layout.rstrides else 0
+        return (
+            layout.kdims[-1] >= TILE
+            and layout.count >= _TILE_ROWS
+            and bool(layout.kept_in)
+            and layout.kept_in[layout.lead][-1] == item
+        )
+
+    def _tile(
+        self, device_id: int, layout: _Layout, first: bool, last: bool, chunk: int, chunks: int
+    ) -> _Step:
+        strides, items = self._looped(layout, first, last)
+        kept_rank = round_rank(len(layout.kdims))
+        pad = kept_rank - len(layout.kdims)
+        rank = round_rank(len(layout.rdims))
+        variant = ReductionVariant(
+            "tile",
+            first,
+            last,
+            "",
+            _inner_classes(strides, items),
+            kept_rank,
+            rank,
+            ("",) * len(layout.rstrides),
+            layout.wide,
+            0,
+        )
+        per_line = -(-layout.kdims[-1] // TILE)
+        tiles = layout.outputs // layout.kdims[-1] * per_line
+        numbers = [layout.outputs, tiles, per_line, *(1,) * pad, *layout.kdims]
+        for s in strides:
+            numbers += (*(0,) * pad, *s)
+        kept = struct.pack(f"={len(numbers)}q", *numbers)
+        reduced = _pack_reduced(layout, first, layout.count, chunk, rank, layout.wide)
+        grid = -(-tiles // WARP_ROWS)
+        bound = self._bound(device_id, variant)
+        return _Step(bound, grid, chunks, 32, (kept, reduced), WARP_ROWS)
 
     def _column(
         self,
@@ -343,10 +391,9 @@ class Reduction:
         classes: tuple[str, ...] = ()
         if first:
             items = [o.dtype.itemsize for o in self._spec.arrays]
-            classes = tuple(
-                "p" if rank > 1 else "c" if s[0] == item else "b" if s[0] == 0 else "s"
-                for s, item in zip(layout.rstrides, items, strict=True)
-            )
+            classes = _inner_classes(layout.rstrides, items)
+            if rank > 1:
+                classes = ("p",) * len(classes)
         wide = layout.wide or count > _INT32 - 65536
         variant = ReductionVariant(
             "row", first, last, "", (), kept_rank, rank, classes, wide, warps
@@ -430,6 +477,14 @@ def _columns(layout: _Layout) -> bool:
         return False
     kept, reduced = layout.kept_in[layout.lead][-1], layout.rstrides[layout.lead][-1]
     return 0 < abs(kept) < abs(reduced)
+
+
+def _inner_classes(strides: Sequence[tuple[int, ...]], items: Sequence[int]) -> tuple[str, ...]:
+    """Class of each operand's innermost stride, as in `ndgpu.kernels.planning`."""
+    return tuple(
+        "c" if s[-1] == item else "b" if s[-1] == 0 else "s"
+        for s, item in zip(strides, items, strict=True)
+    )
 
 
 def _pack_reduced(

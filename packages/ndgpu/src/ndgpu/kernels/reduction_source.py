@@ -1,6 +1,6 @@
 """CUDA C++ of reductions.
 
-Two forms of kernel, each reading the inputs or (second pass) the partial results of the
+Three forms of kernel, each reading the inputs or (second pass) the partial results of the
 first:
 
 ``column``
@@ -11,7 +11,12 @@ first:
     tree of shuffles combines them, shared memory the warps.  Blocks are (32, warps), so that
     which warp a thread is in needs no arithmetic that a compiler would have to see through.
 
-In both ``blockIdx.y`` selects a stretch of the reduced elements.
+``tile``
+    As ``column``, for outputs of which many lie side by side: each thread has several, a warp
+    apart, so that a warp reads a kilobyte or more of each line.  The last tile of a line
+    overlaps the one before it, and writes the same values again, so no thread needs a guard.
+
+In all of them ``blockIdx.y`` selects a stretch of the reduced elements.
 
 Guarantees: the source is a function of the description and the variant alone.
 """
@@ -24,13 +29,26 @@ from dataclasses import dataclass
 from ndgpu.compile.dtypes import cast, ctype
 from ndgpu.kernels.source import DIVISOR, Operand, loop_code, prologue, read
 
-__all__ = ["PARTIAL_BYTES", "WARP_ROWS", "ReductionSpec", "ReductionVariant", "generate"]
+__all__ = [
+    "PARTIAL_BYTES",
+    "TILE",
+    "WARP_ROWS",
+    "ReductionSpec",
+    "ReductionVariant",
+    "generate",
+]
 
 PARTIAL_BYTES = 64
 """Room for one partial result."""
 
 WARP_ROWS = 8
 """Outputs of one block where each has one warp."""
+
+
+TILE = 256
+"""Outputs of a warp in the tile form."""
+
+_ITEMS = TILE // 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +79,12 @@ class ReductionVariant:
 
     Attributes
     ----------
-    form : {"column", "row"}
+    form : {"column", "row", "tile"}
     first, last : bool
         Whether the inputs are read (else partial results), and the outputs written.
     kept_form, kept_classes, kept_rank
-        Layout of the outputs' loop; for rows only the rank counts.
+        Layout of the outputs' loop; for rows only the rank counts, for tiles the form does
+        not.
     rank : int
         Of the reduced dimensions.
     classes : tuple of str
@@ -118,6 +137,8 @@ def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, 
         declarations, parameters, codes = loop.declarations, loop.parameters, loop.codes
         addresses = loop.addresses
         setup = [*loop.setup, "  const long long _outputs = _n;"]
+    elif variant.form == "tile":
+        declarations, parameters, codes, setup, addresses = _tile_setup(variant, looped)
     else:
         declarations, parameters, codes, setup, addresses = _row_setup(variant, looped)
     if variant.rank > 1 and not variant.wide and DIVISOR not in declarations:
@@ -147,9 +168,12 @@ def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, 
     lines += setup
     lines += [f"  {read(o, f'_p_{o.name}')}" for o in scalars]
     lines += _functions(spec, variant, index, arrays, addresses)
-    lines += (
-        _column_body(spec, index) if variant.form == "column" else _row_body(spec, variant, index)
-    )
+    if variant.form == "row":
+        lines += _row_body(spec, variant, index)
+    elif variant.form == "tile":
+        lines += _tile_body(spec, index)
+    else:
+        lines += _column_body(spec, index)
     lines += _write(outputs, addresses[len(arrays) :], spec, variant)
     lines += ["  }", "}", ""]
     return "\n".join(lines), name, tuple(codes)
@@ -211,6 +235,58 @@ def _row_setup(
     return declarations, ["const _Kept _l"], [f"{size}s"], setup, addresses
 
 
+def _tile_setup(
+    variant: ReductionVariant, looped: Sequence[Operand]
+) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
+    """Which outputs a thread works on: item ``_m`` is output ``_i + 32 * _m``."""
+    rank, count = variant.kept_rank, len(looped)
+    declarations = [
+        f"struct _Kept {{ long long outputs, tiles, per_line, shape[{rank}], "
+        f"stride[{count}][{rank}]; }};"
+    ]
+    setup = [
+        "  const int _lane = threadIdx.x;",
+        f"  const long long _tile = (long long)blockIdx.x * {WARP_ROWS} + threadIdx.y;",
+        "  const long long _outputs = _l.outputs;",
+        "  if (_tile >= _l.tiles) return;",
+        "  const long long _line = _tile / _l.per_line;",
+        f"  long long _at_first = (_tile - _line * _l.per_line) * {TILE};",
+        f"  if (_at_first > _l.shape[{rank - 1}] - {TILE}) "
+        f"_at_first = _l.shape[{rank - 1}] - {TILE};",
+        f"  const long long _i = _line * _l.shape[{rank - 1}] + _at_first;",
+        *(f"  long long _o{k} = _at_first * _l.stride[{k}][{rank - 1}];" for k in range(count)),
+    ]
+    if rank > 1:
+        setup += [
+            "  long long _rest = _line;",
+            f"  for (int _d = {rank - 2}; _d >= 0; --_d) {{",
+            "    const long long _quotient = _rest / _l.shape[_d];",
+            "    const long long _at = _rest - _quotient * _l.shape[_d];",
+            *(f"    _o{k} += _at * _l.stride[{k}][_d];" for k in range(count)),
+            "    _rest = _quotient;",
+            "  }",
+        ]
+    addresses = []
+    for k, operand in enumerate(looped):
+        if operand.kind == "in":
+            addresses.append(f"*((const char*)_p_{operand.name} + _o{k})")
+        else:
+            base = f"(char*)_p_{operand.name} + _o{k}"
+            addresses.append(_in_tile(ctype(operand.dtype), base, k, variant))
+    size = 8 * (3 + rank + count * rank)
+    return declarations, ["const _Kept _l"], [f"{size}s"], setup, addresses
+
+
+def _in_tile(memory: str, base: str, k: int, variant: ReductionVariant) -> str:
+    """The lvalue of item ``_m`` of operand `k`, whose tile begins at `base`."""
+    kind = variant.kept_classes[k]
+    const = "const " if memory.startswith("const ") else ""
+    if kind == "s":
+        step = f"(long long)(_lane + 32 * _m) * _l.stride[{k}][{variant.kept_rank - 1}]"
+        return f"(*({memory}*)(({const}char*)({base}) + {step}))"
+    return f"(({memory}*)({base}))[{'_lane + 32 * _m' if kind == 'c' else '0'}]"
+
+
 def _functions(
     spec: ReductionSpec,
     variant: ReductionVariant,
@@ -224,7 +300,8 @@ def _functions(
     that the compiler of the host device reads as a vector.
     """
     lines = ["  const int _lane = 0;"] if variant.form == "column" else []
-    head = f"  auto _map = [&](const {index} _t) -> _type_reduce {{"
+    item = ", const int _m" if variant.form == "tile" else ""
+    head = f"  auto _map = [&](const {index} _t{item}) -> _type_reduce {{"
     if not variant.first:
         at = "(_from + _t * _outputs)[_i]" if variant.form == "column" else "(_base + _t)[_lane]"
         if variant.form == "row":
@@ -239,22 +316,24 @@ def _functions(
             for k, address in enumerate(addresses[: len(arrays)])
         ]
         lines.append(head)
-        lines.append("    const long long _j = _t + _lane, _n = _r.total;")
+        lane = "_t" if variant.form == "tile" else "_t + _lane"
+        lines.append(f"    [[maybe_unused]] const long long _j = {lane}, _n = _r.total;")
         if variant.rank > 1:
-            lines += _decompose(variant, index, len(arrays))
+            lines += _decompose(variant, index, len(arrays), lane)
         for k, operand in enumerate(arrays):
-            memory = ctype(operand.dtype)
+            memory = f"const {ctype(operand.dtype)}"
             kind = variant.classes[k]
-            if variant.rank > 1:
-                at = f"*(const {memory}*)(_q{k} + _e{k})"
+            if variant.form == "tile":
+                along = f"_e{k}" if variant.rank > 1 else f"_t * _r.stride[{k}][0]"
+                at = _in_tile(memory, f"_q{k} + {along}", k, variant)
+            elif variant.rank > 1:
+                at = f"*({memory}*)(_q{k} + _e{k})"
             elif kind == "s":
-                at = f"*(const {memory}*)(_q{k} + (_t + _lane) * ({index})_r.stride[{k}][0])"
+                at = f"*({memory}*)(_q{k} + (_t + _lane) * ({index})_r.stride[{k}][0])"
+            elif kind == "c":
+                at = f"(({memory}*)_q{k} + _t)[_lane]"
             else:
-                at = (
-                    f"((const {memory}*)_q{k} + _t)[_lane]"
-                    if kind == "c"
-                    else f"*(const {memory}*)_q{k}"
-                )
+                at = f"*({memory}*)_q{k}"
             lines.append(f"    {read(operand, at)}")
         lines += [f"    return (_type_reduce)({spec.map_expr});", "  };"]
     lines += [
@@ -265,7 +344,7 @@ def _functions(
     return lines
 
 
-def _decompose(variant: ReductionVariant, index: str, count: int) -> list[str]:
+def _decompose(variant: ReductionVariant, index: str, count: int, element: str) -> list[str]:
     rank = variant.rank
     if variant.wide:
         divide = [
@@ -280,7 +359,7 @@ def _decompose(variant: ReductionVariant, index: str, count: int) -> list[str]:
             "      const int _at = _rest - (int)(_quotient * _by.by);",
         ]
     return [
-        f"    {index} _rest = _t + _lane;",
+        f"    {index} _rest = {element};",
         f"    {index} {', '.join(f'_e{k} = 0' for k in range(count))};",
         "    #pragma unroll" if rank <= 4 else "    #pragma unroll 1",
         f"    for (int _d = {rank - 1}; _d >= 0; --_d) {{",
@@ -301,6 +380,29 @@ def _column_body(spec: ReductionSpec, index: str) -> list[str]:
         f" : _t + ({index})_r.chunk;",
         f"  _type_reduce _acc = {start};",
         "  for (; _t < _stop; ++_t) _acc = _reduce(_acc, _map(_t));",
+    ]
+
+
+def _tile_body(spec: ReductionSpec, index: str) -> list[str]:
+    """A thread's loop over the reduced elements, for all of its outputs at once."""
+    start = "_map(_t, _m)" if spec.identity is None else f"(_type_reduce)({spec.identity})"
+    loop = f"for (int _m = 0; _m < {_ITEMS}; ++_m)"
+    return [
+        f"  {index} _t = ({index})blockIdx.y * ({index})_r.chunk;",
+        f"  const {index} _stop = _r.count - _t < _r.chunk ? ({index})_r.count"
+        f" : _t + ({index})_r.chunk;",
+        f"  _type_reduce _all[{_ITEMS}];",
+        "  #pragma unroll",
+        f"  {loop} _all[_m] = {start};",
+        "  ++_t;" if spec.identity is None else "",
+        "  #pragma unroll 1",
+        "  for (; _t < _stop; ++_t) {",
+        "    #pragma unroll",
+        f"    {loop} _all[_m] = _reduce(_all[_m], _map(_t, _m));",
+        "  }",
+        "  #pragma unroll",
+        f"  {loop} {{",
+        "    const _type_reduce _acc = _all[_m];",
     ]
 
 
@@ -367,13 +469,16 @@ def _write(
 ) -> list[str]:
     """Store the result that ``_acc`` holds."""
     if not variant.last:
-        at = (
-            "(long long)blockIdx.y * _outputs + _i"
-            if variant.form == "column"
-            else "_i * gridDim.y + blockIdx.y"
-        )
-        return [f"    _to[{at}] = _acc;"]
-    lines = ["    const _type_reduce a = _acc;", "    const long long _n = _r.total;"]
+        at = {
+            "column": "[(long long)blockIdx.y * _outputs + _i]",
+            "tile": "[(long long)blockIdx.y * _outputs + _i + (_lane + 32 * _m)]",
+            "row": "[_i * gridDim.y + blockIdx.y]",
+        }[variant.form]
+        return [f"    _to{at} = _acc;"]
+    lines = [
+        "    const _type_reduce a = _acc;",
+        "    [[maybe_unused]] const long long _n = _r.total;",
+    ]
     stores = []
     for operand, address in zip(outputs, addresses, strict=True):
         if operand.compute is None or operand.compute == operand.dtype:

@@ -116,7 +116,7 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
     name = f"{spec.name}_{variant.form}"
     lines.append(f'extern "C" __global__ void {name}({", ".join(parameters)}) {{')
     lines += loop.setup
-    lines.append("  const long long n = _n;")
+    lines.append("  [[maybe_unused]] const long long n = _n;")
     # Scalars and raw arrays can be used in loop_prep and after_loop as well.
     for k, operand in enumerate(raw):
         rank, contiguous = variant.raw[k]
@@ -129,7 +129,7 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
     if spec.loop_prep:
         lines += [spec.loop_prep, "  ;"]
     lines.append("  if (_inside) {")
-    lines.append("    const long long i = _i;")
+    lines.append("    [[maybe_unused]] const long long i = _i;")
     if variant.index_rank:
         lines.append(f"    const ndgpu::Index<{variant.index_rank}> _ind(_shape, i);")
     by_name = dict(zip([o.name for o in looped], addresses, strict=True))
