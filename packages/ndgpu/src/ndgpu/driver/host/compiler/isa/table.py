@@ -16,15 +16,17 @@ A form is looked up once for each spelling that a program uses, then remembered.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..builder import Builder, Value
 from ..errors import PtxError
 
-__all__ = ["LLVM_TYPES", "Form", "Instruction", "Mods", "Op", "Row", "operations"]
+__all__ = ["LLVM_TYPES", "Form", "Instruction", "Mods", "Op", "Row", "operations", "spellings"]
 
 # The LLVM element type that carries each PTX type.
 LLVM_TYPES = {
@@ -104,6 +106,7 @@ class Form:
 _SLOT = re.compile(r"\.(?:\{(?P<name>\w+):(?P<choices>[^}]*)\}|(?P<word>[\w:]+))(?P<optional>\??)")
 
 
+@functools.cache
 def _compile(pattern: str) -> re.Pattern[str]:
     """The pattern as a regular expression over ``.rn.ftz.f32``."""
     parts = []
@@ -124,16 +127,35 @@ def _compile(pattern: str) -> re.Pattern[str]:
 class Op:
     """All forms of one opcode.
 
+    Parameters
+    ----------
+    name : str
+        The opcode's root.
+    rows : sequence of Row
+        Its families of forms; the first that fits a spelling is taken.
+
+    Attributes
+    ----------
+    name : str
+    rows : tuple of Row
+
     Examples
     --------
+    >>> from types import SimpleNamespace
+    >>> from ndgpu.driver.host.compiler.builder import Builder, Value
     >>> from ndgpu.driver.host.compiler.isa import OPS
-    >>> OPS["fma"].name
-    'fma'
+    >>> ins = SimpleNamespace(opcode="mul", modifiers=("wide", "s32"), line=1, text="")
+    >>> OPS["mul"].sources(ins), OPS["mul"].results(ins)
+    (('i32', 'i32'), ('i64',))
+    >>> b = Builder(16)
+    >>> (product,) = OPS["mul"].emit(b, ins, [Value("%x", "i32", True), Value("%y", "i32", True)])
+    >>> b.typed(product)
+    '<16 x i64> %t3'
     """
 
     def __init__(self, name: str, rows: Sequence[Row]) -> None:
         self.name = name
-        self._rows = [(row, _compile(row.pattern)) for row in rows]
+        self.rows = tuple(rows)
         self._forms: dict[tuple[str, ...], Form] = {}
 
     def check(self, ins: Instruction) -> None:
@@ -199,8 +221,8 @@ class Op:
 
     def _resolve(self, ins: Instruction) -> Form:
         spelling = "".join(f".{m}" for m in ins.modifiers)
-        for row, regex in self._rows:
-            match = regex.match(spelling)
+        for row in self.rows:
+            match = _compile(row.pattern).match(spelling)
             if match:
                 mods: Mods = dict(match.groupdict())
                 sources = _types(row.sources, mods, ins, 1)
@@ -211,7 +233,7 @@ class Op:
                     sources + ("i1",) * row.reads_carry,
                     results + ("i1",) * row.writes_carry,
                 )
-        known = ", ".join(row.pattern for row, _ in self._rows)
+        known = ", ".join(row.pattern for row in self.rows)
         raise PtxError(
             f"{self.name}{spelling} is not an instruction that the host device knows "
             f"(it knows {known})",
@@ -245,6 +267,18 @@ def _pieces(mods: Mods, ins: Instruction, side: int) -> tuple[str, ...]:
         )
     mods["count"] = str(count)
     return (f"i{total // count}",) * count
+
+
+def spellings(row: Row) -> Iterator[tuple[str, ...]]:
+    """All tuples of modifiers that a row's pattern stands for."""
+    slots = []
+    position = row.pattern.find(".") if "." in row.pattern else len(row.pattern)
+    while slot := _SLOT.match(row.pattern, position):
+        choices: list[str | None] = [*(slot["choices"] or slot["word"]).split(",")]
+        slots.append([*choices, None] if slot["optional"] else choices)
+        position = slot.end()
+    for chosen in itertools.product(*slots):
+        yield tuple(c.strip() for c in chosen if c is not None)
 
 
 def operations(*tables: Sequence[Row]) -> dict[str, Op]:
