@@ -93,7 +93,7 @@ class GradientClipping:
         for p in params:
             with p.device:
                 g = p.grad.ravel()
-                squares = p.xp.asarray(g @ g)
+                squares = p.xp.asarray(p.xp.dot(g, g))
             with home:
                 total = total + home.send(squares)
         with home:

@@ -38,7 +38,7 @@ class MeanSquaredError(FunctionNode):
         x0, x1 = inputs
         self.retain_inputs((0, 1))
         diff = (x0 - x1).ravel()
-        return ((diff @ diff) * diff.dtype.type(1.0 / max(diff.size, 1)),)
+        return (get_array_module(diff).dot(diff, diff) * diff.dtype.type(1.0 / max(diff.size, 1)),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         x0, x1 = self.get_retained_inputs()

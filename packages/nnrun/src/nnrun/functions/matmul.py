@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable, as_variable
 from nnrun.functions.broadcast import sum_to
 from nnrun.functions.reductions import sum as sum_
@@ -32,7 +33,9 @@ class MatMul(FunctionNode):
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         a, b = inputs
         self.retain_inputs((0, 1))
-        return ((_swap(a) if self._ta else a) @ (_swap(b) if self._tb else b),)
+        return (
+            get_array_module(a).matmul(_swap(a) if self._ta else a, _swap(b) if self._tb else b),
+        )
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         a, b = self.get_retained_inputs()
@@ -119,7 +122,7 @@ class Linear(FunctionNode):
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         self.retain_inputs((0, 1))
-        y = inputs[0] @ inputs[1].T
+        y = get_array_module(inputs[0]).matmul(inputs[0], inputs[1].T)
         if len(inputs) == 3:
             y += inputs[2]
         return (y,)
