@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from cuda.bindings import nvrtc
+
 from ndgpu.driver.host import compiler
 
 

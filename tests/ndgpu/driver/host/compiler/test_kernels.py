@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
+
 from ndgpu.driver.host.compiler import PtxError, load
 
 _I, _U, _Q = ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64

@@ -333,7 +333,8 @@ class _Parser:
         for dim in dims:
             size *= int(dim) if dim else 0
         external = ".extern" in match["lead"]
-        data, relocations = b"", ()
+        data: bytes = b""
+        relocations: tuple[tuple[int, str, int], ...] = ()
         if value is not None:
             data, relocations = self._initialiser(value, unit, match["type"], start)
             size = max(size, len(data))
@@ -416,7 +417,7 @@ class _Parser:
                 raise self.error(
                     f"cannot read {text[self.position : self.position + 60].strip()!r}"
                 )
-            kind = match.lastgroup
+            kind = match.lastgroup or ""
             start = match.start(kind)
             if kind == "body":
                 body = match["body"]
