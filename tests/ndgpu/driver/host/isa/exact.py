@@ -13,26 +13,20 @@ FORMATS = {"f16": (5, 10), "bf16": (8, 7), "f32": (8, 23), "f64": (11, 52)}
 NAN = {"f16": 0x7FFF, "bf16": 0x7FFF, "f32": 0x7FFFFFFF, "f64": -1}
 
 
-class Number:
-    """A floating-point number taken apart: sign, and a fraction, ``"inf"`` or ``"nan"``."""
+NOT_A_NUMBER, INFINITE = "nan", "inf"
 
-    __slots__ = ("negative", "value")
+
+class Number:
+    """A floating-point number taken apart: sign, and a fraction, `INFINITE` or `NOT_A_NUMBER`."""
+
+    __slots__ = ("infinite", "nan", "negative", "value", "zero")
 
     def __init__(self, negative: bool, value: Fraction | str) -> None:
         self.negative = negative
         self.value = value
-
-    @property
-    def nan(self) -> bool:
-        return self.value == "nan"
-
-    @property
-    def infinite(self) -> bool:
-        return self.value == "inf"
-
-    @property
-    def zero(self) -> bool:
-        return self.value == 0
+        self.nan = value is NOT_A_NUMBER
+        self.infinite = value is INFINITE
+        self.zero = not self.nan and not self.infinite and value.numerator == 0
 
 
 def decode(bits: int, kind: str, flush: bool = False) -> Number:
@@ -41,7 +35,7 @@ def decode(bits: int, kind: str, flush: bool = False) -> Number:
     field = bits >> fraction_bits & ((1 << exponent_bits) - 1)
     fraction = bits & ((1 << fraction_bits) - 1)
     if field == (1 << exponent_bits) - 1:
-        return Number(negative, "nan" if fraction else "inf")
+        return Number(negative, NOT_A_NUMBER if fraction else INFINITE)
     if field == 0:
         if flush:
             fraction = 0
@@ -100,15 +94,15 @@ def _zero(direction: str) -> Number:
 def multiply(x: Number, y: Number) -> Number:
     negative = x.negative != y.negative
     if x.nan or y.nan or (x.infinite and y.zero) or (x.zero and y.infinite):
-        return Number(False, "nan")
+        return Number(False, NOT_A_NUMBER)
     if x.infinite or y.infinite:
-        return Number(negative, "inf")
+        return Number(negative, INFINITE)
     return Number(negative, x.value * y.value)
 
 
 def add(x: Number, y: Number, direction: str) -> Number:
     if x.nan or y.nan or (x.infinite and y.infinite and x.negative != y.negative):
-        return Number(False, "nan")
+        return Number(False, NOT_A_NUMBER)
     if x.infinite:
         return x
     if y.infinite:
@@ -126,9 +120,9 @@ def negate(x: Number) -> Number:
 def divide(x: Number, y: Number) -> Number:
     negative = x.negative != y.negative
     if x.nan or y.nan or (x.infinite and y.infinite) or (x.zero and y.zero):
-        return Number(False, "nan")
+        return Number(False, NOT_A_NUMBER)
     if x.infinite or y.zero:
-        return Number(negative, "inf")
+        return Number(negative, INFINITE)
     if y.infinite:
         return Number(negative, Fraction(0))
     return Number(negative, x.value / y.value)
@@ -137,7 +131,7 @@ def divide(x: Number, y: Number) -> Number:
 def square_root(x: Number) -> Number:
     """The root cut to more bits than any format has, a last one telling that more follow."""
     if x.nan or (x.negative and not x.zero):
-        return Number(False, "nan")
+        return Number(False, NOT_A_NUMBER)
     if x.infinite or x.zero:
         return x
     shift = 2 * 1400

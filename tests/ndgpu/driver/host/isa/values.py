@@ -14,7 +14,7 @@ _FLOATS = {  # exponent bits, fraction bits
     "f64": (11, 52, np.uint64),
 }
 # At most so many combinations of special values, drawn from all.
-_COMBINATIONS = 1500
+_COMBINATIONS = 1000
 UINTS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 
 
