@@ -286,7 +286,8 @@ __device__ complex<T> sinh(const complex<T>& z) {
   if (x == 0) return complex<T>(x, y - y);
   if (y == 0) return complex<T>(x, y);
   if (ndgpu::isinf_(x)) {
-    return ndgpu::isfinite_(y) ? complex<T>(x * cos(y), fabs(x) * sin(y)) : complex<T>(x, y - y);
+    return ndgpu::isfinite_(y) ? complex<T>(x * cos(y), fabs(x) * sin(y))
+                               : complex<T>(x * x, y - y);
   }
   const T none = (x - x) + (y - y);
   return complex<T>(none, none);

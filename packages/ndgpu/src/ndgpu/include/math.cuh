@@ -261,8 +261,10 @@ __device__ __forceinline__ T gcd(T a, T b) {
 }
 template <typename T>
 __device__ __forceinline__ T lcm(T a, T b) {
-  const T divisor = gcd(a, b);
-  return divisor == 0 ? T(0) : absolute(T(a / divisor * b));
+  // In unsigned arithmetic, where the lowest integer has an absolute value.
+  typedef typename UnsignedOf<sizeof(T)>::type U;
+  const U x = U(absolute(a)), y = U(absolute(b)), divisor = gcd(x, y);
+  return divisor == 0 ? T(0) : T(U(x / divisor) * y);
 }
 
 // Shifts by the width or more push every bit out.
@@ -304,7 +306,7 @@ __device__ __forceinline__ T modf_fraction(T x) {
 template <typename T>
 __device__ __forceinline__ T spacing(T x) {
   if (!isfinite_(x)) return x - x;
-  return nextafter(x, copysign(infinity(T()), x)) - x;
+  return nextafter(x, x < 0 ? -infinity(T()) : infinity(T())) - x;
 }
 // The neighbour of a float16 or bfloat16, given and returned as bits.
 __device__ __forceinline__ unsigned short nextafter_half(unsigned short x, unsigned short y,
