@@ -151,13 +151,11 @@ class Atomics(Memory):
         name = f"atom.{operation}.{type}.{'shared' if shared else order}"
         if name in self.helpers:
             return name
-        wide = f"<{self.width} x {memory}>"
         size = int({"float": "32", "double": "64"}.get(memory, memory[1:])) // 8
-        body = [f"%y = extractelement {wide} %b, i32 %lane"]
-        parameters = f"{wide} %b, "
+        body: list[str] = []
+        values = [memory]
         if operation == "cas":
-            parameters += f"{wide} %c, "
-            body.append(f"%z = extractelement {wide} %c, i32 %lane")
+            values.append(memory)
             body.append(
                 f"%pair = cmpxchg ptr %at, {memory} %y, {memory} %z {order} "
                 f"{'monotonic' if order == 'monotonic' else 'acquire'}"
@@ -170,7 +168,7 @@ class Atomics(Memory):
         else:
             rmw = "fadd" if type[0] == "f" else _RMW[operation][type[0] in "ub"]
             body.append(f"%x = atomicrmw {rmw} ptr %at, {memory} %y {order}, align {size}")
-        return self.lane_loop(name, parameters, memory, body)
+        return self.lane_loop(name, values, memory, body)
 
     def _half_add(self, type: str, memory: str, size: int, step: Step) -> list[str]:
         """A loop of compare and exchange round the instruction's own addition."""

@@ -30,7 +30,7 @@ class Held:
     """What a register holds at one moment: any of a scalar, a vector, and how to make it.
 
     For a strided register `scalar` is lane 0's value, and `ok` tells at run time whether the
-    other lanes' follow from it (None: they do).
+    other lanes' follow from it (None: they do), and `stride` is there if it is known only then.
     """
 
     shape: Shape
@@ -38,6 +38,7 @@ class Held:
     vector: Value | None = None
     ok: Value | None = None
     make: Callable[[], Value] | None = None
+    stride: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,9 @@ class Emitter:
         if shape.kind == "strided" and not shape.exact:
             self.alloca(f"%k{number}", "i1")
             held.ok = self.b.emit(f"load i1, ptr %k{number}", "i1", False)
+        if shape.kind == "strided" and shape.stride is None:
+            self.alloca(f"%d{number}", type)
+            held.stride = self.b.emit(f"load {type}, ptr %d{number}", type, False)
         return held
 
     def vector(self, held: Held) -> Value:
@@ -181,7 +185,10 @@ class Emitter:
                 held.vector = held.make()
             elif held.scalar is not None:
                 base = b.splat(held.scalar)
-                if held.shape.kind == "strided" and held.shape.stride:
+                if held.stride is not None:
+                    lanes = b.binary("mul", held.stride, self.lanes_times(base.type, 1))
+                    base = b.binary("add", base, lanes)
+                elif held.shape.stride:
                     lanes = self.lanes_times(base.type, held.shape.stride)
                     base = b.emit(f"add {b.typed(base)}, {lanes.text}", base.type, True)
                 held.vector = base
@@ -273,6 +280,12 @@ class Emitter:
         made = Held(shape, scalar)
         if kept:
             self._store(f"%s{number}", scalar)
+        if shape.kind == "strided" and shape.stride is None:
+            if held.stride is None:
+                raise AssertionError(f"{name} has a stride of run time that is not there")
+            made.stride = self.converted(held.stride, type)
+            if kept:
+                self._store(f"%d{number}", made.stride)
         if shape.kind == "strided" and not shape.exact:
             made.ok = held.ok or self.b.const("i1", 1)
             made.vector = held.vector and self.converted(held.vector, type)
@@ -352,6 +365,8 @@ class Emitter:
         args = [self.scalar_argument(s, t) for s, t in zip(sources, types, strict=True)]
         base = self._operate(step, op, args)[0]
         held = Held(shape, base)
+        if shape.stride is None:
+            held.stride = self._stride(step, sources, args, base.type)
         if shape.exact:
             return held
         ok: Value | None = None
@@ -362,7 +377,7 @@ class Emitter:
                 ok = source.ok if ok is None else self.b.binary("and", ok, source.ok)
             if self._widens(step, place):
                 signed = ins.modifiers[-1][0] == "s"
-                fits = self.no_wrap(args[place], source.shape.stride, signed)
+                fits = self.no_wrap(source, args[place], signed)
                 ok = fits if ok is None else self.b.binary("and", ok, fits)
         held.ok = ok
         held.make = lambda: self._wide(step, sources, types)[0]
@@ -375,12 +390,44 @@ class Emitter:
             return modifiers[0].endswith("64") and modifiers[-1].endswith("32")
         return "wide" in modifiers and place < 2
 
-    def no_wrap(self, base: Value, stride: int, signed: bool) -> Value:
+    def _stride(
+        self, step: Step, sources: Sequence[Held | Immediate], args: Sequence[Value], type: str
+    ) -> Value:
+        """The stride of a result that is linear in its strided sources."""
+        b, opcode = self.b, step.ins.opcode
+        strides = [self.stride_of(s, type) for s in sources]
+        if opcode in ("mov", "cvt", "cvta"):
+            return strides[0]
+        if opcode in ("add", "sub"):
+            return b.binary(opcode, strides[0], strides[1])
+        if opcode == "neg":
+            return b.binary("sub", b.const(type, 0), strides[0])
+        if opcode == "shl":
+            return b.binary("shl", strides[0], self.converted(args[1], type))
+        if opcode not in ("mul", "mad"):
+            raise AssertionError(f"{opcode} has no stride")
+        by = 0 if isinstance(sources[0], Held) and sources[0].shape.kind == "strided" else 1
+        extend = "sext" if step.ins.modifiers[-1][0] == "s" else "zext"
+        stride = b.binary("mul", strides[by], b.cast(extend, args[1 - by], type))
+        return b.binary("add", stride, strides[2]) if opcode == "mad" else stride
+
+    def stride_of(self, source: Held | Immediate, type: str) -> Value:
+        """The stride of a source that is uniform or strided."""
+        if isinstance(source, Immediate):
+            return self.b.const(type, 0)
+        if source.stride is None:
+            return self.b.const(type, source.shape.stride or 0)
+        if BITS[source.stride.type] < BITS[type]:
+            return self.b.cast("sext", source.stride, type)
+        return self.converted(source.stride, type)
+
+    def no_wrap(self, source: Held, base: Value, signed: bool) -> Value:
         """Whether ``base + lane * stride`` in 32 bits is the same in 64 for all lanes."""
         b = self.b
         extend = "sext" if signed else "zext"
         wide = b.cast(extend, base, "i64")
-        last = b.binary("add", wide, b.const("i64", stride * (self.width - 1)))
+        span = b.binary("mul", self.stride_of(source, "i64"), b.const("i64", self.width - 1))
+        last = b.binary("add", wide, span)
         back = b.cast(extend, b.cast("trunc", last, "i32"), "i64")
         return b.compare("icmp eq", last, back)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from . import lanewise
 from .builder import BITS, Value
 from .dataflow import Step
 from .emit import Emitter, Held
@@ -78,10 +79,11 @@ class Memory(Emitter):
         scalar = b.cast("zext", held.scalar, "i64")
         if held.shape.kind == "uniform":
             return Held(UNIFORM, scalar)
-        ok = self.no_wrap(held.scalar, held.shape.stride, False)
+        ok = self.no_wrap(held, held.scalar, False)
         if held.ok is not None:
             ok = b.binary("and", ok, held.ok)
-        made = Held(held.shape, scalar, None, ok)
+        stride = None if held.stride is None else b.cast("sext", held.stride, "i64")
+        made = Held(held.shape, scalar, None, ok, None, stride)
         made.make = lambda: b.cast("zext", self.vector(held), "i64")
         return made
 
@@ -91,7 +93,7 @@ class Memory(Emitter):
         scalar = None if held.scalar is None else b.binary(op, held.scalar, by)
         if held.shape.kind == "varying":
             return Held(VARYING, None, b.binary(op, self.vector(held), b.splat(by)))
-        made = Held(held.shape, scalar, None, held.ok)
+        made = Held(held.shape, scalar, None, held.ok, None, held.stride)
         if held.shape.kind == "strided" and (held.make or held.vector):
             made.make = lambda: b.binary(op, self.vector(held), b.splat(by))
         return made
@@ -173,44 +175,70 @@ class Memory(Emitter):
             return found
         if held.shape.kind == "strided" and held.scalar is not None:
             base = held.scalar
-            if held.shape.stride == count * size:
-                return self._either(
-                    held, offset, lambda: self._row(base, offset, type, count, how),
-                    lambda a: self._gathered(a, type, count, volatile), type,
-                )  # fmt: skip
-            if held.shape.stride == 0:
-                return self._either(
-                    held, offset, lambda: self._spread(base, offset, type, count, how),
-                    lambda a: self._gathered(a, type, count, volatile), type,
+            fast = {
+                count * size: lambda: self._row(base, offset, type, count, how),
+                0: lambda: self._spread(base, offset, type, count, how),
+            }
+            stride = held.shape.stride
+            if stride is None or stride in fast:
+                if stride is not None:
+                    fast = {stride: fast[stride]}
+                return self._choose(
+                    held, offset, fast,
+                    lambda a, rare: self._gathered(a, type, count, volatile, rare), type,
                 )  # fmt: skip
         return self._gathered(self.addresses(held, offset), type, count, volatile)
 
-    def _either(
+    def _choose(
         self,
         held: Held,
         offset: int,
-        fast: Callable[[], list[Value]],
-        slow: Callable[[Value], list[Value]],
-        type: str,
+        fast: dict[int, Callable[[], list[Value]]],
+        slow: Callable[[Value, bool], list[Value]],
+        type: str | None,
     ) -> list[Value]:
-        """The fast way if the address is strided indeed, else the slow one."""
-        if held.ok is None:
-            return fast()
+        """The fast way for the stride if the address is strided indeed, else the slow one.
+
+        A stride known only at run time is looked up among those of `fast`.
+        """  # fmt: skip
         b = self.b
+        fixed = held.shape.stride is not None
+        if held.ok is None and fixed:
+            return next(iter(fast.values()))()
         addresses = self.addresses(held, offset)
         label = b.fresh()[1:]
-        b.line(f"br i1 {held.ok.text}, label %{label}.fast, label %{label}.slow, !prof !0")
-        b.label(f"{label}.fast")
-        quick = fast()
-        b.line(f"br label %{label}.both")
+        ways: list[tuple[str, list[Value]]] = []
+        if held.ok is not None:
+            weights = ", !prof !0" if fixed else ""
+            b.line(f"br i1 {held.ok.text}, label %{label}.ok, label %{label}.slow{weights}")
+            b.label(f"{label}.ok")
+        if fixed:
+            (stride,) = fast
+            b.line(f"br label %{label}.s{stride}")
+        else:
+            cases = " ".join(f"i64 {stride}, label %{label}.s{stride}" for stride in fast)
+            if held.stride is None:
+                raise AssertionError("a stride of run time that is not there")
+            b.line(f"switch {b.typed(held.stride)}, label %{label}.slow [{cases}]")
+        for stride, way in fast.items():
+            b.label(f"{label}.s{stride}")
+            ways.append((f"{label}.s{stride}", way()))
+            b.line(f"br label %{label}.both")
         b.label(f"{label}.slow")
-        slowly = slow(addresses)
+        ways.append((f"{label}.slow", slow(addresses, fixed)))
         b.line(f"br label %{label}.both")
         b.label(f"{label}.both")
+        if type is None:
+            return []
         wide = b.ir_type(type, True)
         return [
-            b.emit(f"phi {wide} [{q.text}, %{label}.fast], [{s.text}, %{label}.slow]", type, True)
-            for q, s in zip(quick, slowly, strict=True)
+            b.emit(
+                f"phi {wide} "
+                + ", ".join(f"[{values[i].text}, %{place}]" for place, values in ways),
+                type,
+                True,
+            )
+            for i in range(len(ways[0][1]))
         ]
 
     def _row(self, base: Value, offset: int, type: str, count: int, how: str) -> list[Value]:
@@ -258,14 +286,16 @@ class Memory(Emitter):
             found.append(self.b.splat(one))
         return found
 
-    def _gathered(self, addresses: Value, type: str, count: int, volatile: bool) -> list[Value]:
+    def _gathered(
+        self, addresses: Value, type: str, count: int, volatile: bool, rare: bool = False
+    ) -> list[Value]:
         b, size = self.b, BITS[type] // 8
         found = []
         for i in range(count):
             here = addresses
             if i:
                 here = b.binary("add", addresses, b.const("i64", i * size, True))
-            name = self._gather_helper(type, volatile)
+            name = self._gather_helper(type, volatile, rare)
             wide = b.ir_type(type, True)
             mask = self.lane_number()
             text = f"call {wide} @{name}({b.typed(here)}, {mask.type} {mask.text})"
@@ -294,25 +324,20 @@ class Memory(Emitter):
                 b.line(f"{how} {memory} {value.text}, ptr {at.text}, align {size}")
             return
         values = [self.vector_argument(s, memory) for s in sources]
-        if (
-            held.shape.kind == "strided"
-            and held.scalar is not None
-            and held.shape.stride == count * size
-        ):
-            if held.ok is None:
-                self._put_row(held.scalar, offset, values, how)
+        if held.shape.kind == "strided" and held.scalar is not None:
+            base = held.scalar
+            if held.shape.stride in (None, count * size):
+
+                def row() -> list[Value]:
+                    self._put_row(base, offset, values, how)
+                    return []
+
+                def scattered(addresses: Value, rare: bool) -> list[Value]:
+                    self._scatter(addresses, values, volatile, rare)
+                    return []
+
+                self._choose(held, offset, {count * size: row}, scattered, None)
                 return
-            addresses = self.addresses(held, offset)
-            label = b.fresh()[1:]
-            b.line(f"br i1 {held.ok.text}, label %{label}.fast, label %{label}.slow, !prof !0")
-            b.label(f"{label}.fast")
-            self._put_row(held.scalar, offset, values, how)
-            b.line(f"br label %{label}.both")
-            b.label(f"{label}.slow")
-            self._scatter(addresses, values, volatile)
-            b.line(f"br label %{label}.both")
-            b.label(f"{label}.both")
-            return
         self._scatter(self.addresses(held, offset), values, volatile)
 
     def _last(self, vector: Value) -> Value:
@@ -364,70 +389,54 @@ class Memory(Emitter):
         order = [part * width + lane for lane in range(width) for part in range(len(values))]
         return self._shuffled(pairs[0].text, f"<{size} x {type}>", "poison", order, type)
 
-    def _scatter(self, addresses: Value, values: Sequence[Value], volatile: bool) -> None:
+    def _scatter(
+        self, addresses: Value, values: Sequence[Value], volatile: bool, rare: bool = False
+    ) -> None:
         b = self.b
         for i, value in enumerate(values):
             here = addresses
             if i:
                 size = BITS[value.type] // 8
                 here = b.binary("add", addresses, b.const("i64", i * size, True))
-            name = self._scatter_helper(value.type, volatile)
+            name = self._scatter_helper(value.type, volatile, rare)
             mask = self.lane_number()
             b.line(f"call void @{name}({b.typed(here)}, {b.typed(value)}, {mask.type} {mask.text})")
 
-    # -- lane by lane -------------------------------------------------------------------------
+    # -- lane by lane -----------------------------------------------------------------------
 
-    def lane_loop(self, name: str, parameters: str, result: str | None, body: Sequence[str]) -> str:
-        """Define a helper that runs `body` for each lane of ``%m``; its name.
-
-        The body finds the lane in ``%lane`` (i32), the address in ``%at`` (ptr), and leaves
-        its result, if there is one, in ``%x``.
-        """
-        if name in self.helpers:
-            return name
-        width = self.width
-        mask = f"i{width}"
-        element = result
-        wide = f"<{width} x {element}>" if element else "void"
-        carried = f"  %v = phi {wide} [zeroinitializer, %entry], [%w, %each]\n" if element else ""
-        insert = f"  %w = insertelement {wide} %v, {element} %x, i32 %lane\n" if element else ""
-        lane = "  %lane = add i32 %n, 0\n" if width == 32 else f"  %lane = zext {mask} %n to i32\n"
-        count = f"llvm.cttz.{mask}"
-        self.b.declarations[count] = f"declare {mask} @{count}({mask}, i1)"
-        lines = "".join(f"  {line}\n" for line in body)
-        self.helpers[name] = (
-            f"define internal {wide} @{name}(<{width} x i64> %a, {parameters}{mask} %m) "
-            f"noinline nounwind null_pointer_is_valid {{\n"
-            f"entry:\n  br label %test\n"
-            f"test:\n  %left = phi {mask} [%m, %entry], [%rest, %each]\n{carried}"
-            f"  %none = icmp eq {mask} %left, 0\n"
-            f"  br i1 %none, label %done, label %one\n"
-            f"one:\n  %n = call {mask} @{count}({mask} %left, i1 true)\n{lane}"
-            f"  %p = extractelement <{width} x i64> %a, i32 %lane\n"
-            f"  %at = inttoptr i64 %p to ptr\n{lines}{insert}"
-            f"  %less = sub {mask} %left, 1\n  %rest = and {mask} %left, %less\n"
-            f"  br label %each\n"
-            f"each:\n  br label %test\n"
-            f"done:\n  ret {wide}{' %v' if element else ''}\n}}\n"
-        )
+    def lane_loop(
+        self, name: str, values: Sequence[str], result: str | None, body: Sequence[str]
+    ) -> str:
+        """Define a helper of `lanewise.loop`, unless it is defined; its name."""
+        if name not in self.helpers:
+            mask = f"i{self.width}"
+            count = f"llvm.cttz.{mask}"
+            self.b.declarations[count] = f"declare {mask} @{count}({mask}, i1)"
+            self.helpers[name] = lanewise.loop(self.width, name, values, result, body)
         return name
 
-    def _gather_helper(self, type: str, volatile: bool) -> str:
-        size = BITS[type] // 8
-        how = "load volatile" if volatile else "load"
-        name = f"gather.{type}" + (".volatile" if volatile else "")
-        return self.lane_loop(name, "", type, [f"%x = {how} {type}, ptr %at, align {size}"])
+    def _gather_helper(self, type: str, volatile: bool, rare: bool) -> str:
+        name = f"gather.{type}" + ".volatile" * volatile + ".rare" * rare
+        if name in self.helpers:
+            return name
+        if rare:
+            how = "load volatile" if volatile else "load"
+            body = [f"%x = {how} {type}, ptr %at, align {BITS[type] // 8}"]
+            return self.lane_loop(name, (), type, body)
+        self.b.declarations["zero"] = lanewise.ZERO
+        self.helpers[name] = lanewise.gather(self.width, name, type, volatile)
+        return name
 
-    def _scatter_helper(self, type: str, volatile: bool) -> str:
-        size = BITS[type] // 8
-        how = "store volatile" if volatile else "store"
-        name = f"scatter.{type}" + (".volatile" if volatile else "")
-        wide = f"<{self.width} x {type}>"
-        body = [
-            f"%y = extractelement {wide} %b, i32 %lane",
-            f"{how} {type} %y, ptr %at, align {size}",
-        ]
-        return self.lane_loop(name, f"{wide} %b, ", None, body)
+    def _scatter_helper(self, type: str, volatile: bool, rare: bool) -> str:
+        name = f"scatter.{type}" + ".volatile" * volatile + ".rare" * rare
+        if name in self.helpers:
+            return name
+        if rare:
+            how = "store volatile" if volatile else "store"
+            body = [f"{how} {type} %y, ptr %at, align {BITS[type] // 8}"]
+            return self.lane_loop(name, (type,), None, body)
+        self.helpers[name] = lanewise.scatter(self.width, name, type, volatile)
+        return name
 
     # -- the rest ---------------------------------------------------------------------------
 

@@ -58,10 +58,14 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a register varies.  `bound`, if known: every lane's value is in [0, bound)."""
+    """How a register varies.
+
+    `stride` is None if it is known only at run time, and `bound` if it is not known at all: else
+    every lane's value is in [0, bound).
+    """
 
     kind: str
-    stride: int = 0
+    stride: int | None = 0
     exact: bool = True
     bound: int | None = None
 
@@ -70,7 +74,7 @@ UNIFORM = Shape("uniform")
 VARYING = Shape("varying")
 
 
-def _strided(stride: int, exact: bool, bound: int | None) -> Shape:
+def _strided(stride: int | None, exact: bool, bound: int | None) -> Shape:
     return Shape("strided", stride, exact, bound)
 
 
@@ -79,7 +83,7 @@ def _join(a: Shape | None, b: Shape | None) -> Shape | None:
         return b if a is None else a
     if a.kind == b.kind == "uniform":
         return UNIFORM
-    if a.kind == b.kind == "strided" and a.stride == b.stride:
+    if a.kind == b.kind == "strided" and a.stride == b.stride is not None:
         return _strided(a.stride, a.exact and b.exact, None)
     return VARYING
 
@@ -209,7 +213,7 @@ class Shapes:
             return UNIFORM
         if ins.opcode in ("vote", "redux"):
             return UNIFORM if known[-1].kind == "uniform" else VARYING
-        return _strides(step, known, self.variant.width) or VARYING
+        return _strides(step, known) or VARYING
 
     def _loaded(self, step: Step) -> Shape | None:
         ins = step.ins
@@ -344,68 +348,75 @@ def _inside(block: Block, loop: Loop) -> bool:
 # -- strides -------------------------------------------------------------------------------------
 
 
-def _strides(step: Step, shapes: Sequence[Shape], width: int) -> Shape | None:
+def _strides(step: Step, shapes: Sequence[Shape]) -> Shape | None:
     """Shape of a result from sources of which one at least is strided, none varying."""
     ins = step.ins
     opcode, modifiers = ins.opcode, ins.modifiers
     type = modifiers[-1] if modifiers else ""
     if opcode == "cvta":
         return _strided(shapes[0].stride, shapes[0].exact, None)
-    if type not in SIZES or type[0] not in "bus" or SIZES[type] < 4 or "cc" in modifiers:
-        return None
-    if "sat" in modifiers:
+    if not _whole(type) or "cc" in modifiers or "sat" in modifiers:
         return None
     constants = [o.bits if isinstance(o, Immediate) else None for o in step.sources]
     exact = all(s.exact for s in shapes)
-    stride: int | None = None
-    bound: int | None = None
     bounds = [
         s.bound if s.kind == "strided" else c + 1 if c is not None and c >= 0 else None
         for s, c in zip(shapes, constants, strict=True)
     ]
     strides = [s.stride for s in shapes]
+    bound: int | None = None
+    stride: int | None
     if opcode == "mov" and len(shapes) == 1:
         stride, bound = strides[0], bounds[0]
     elif opcode == "add":
-        stride, bound = sum(strides), _plus(bounds)
+        stride, bound = _sum(strides), _plus(bounds)
     elif opcode == "sub":
-        stride = strides[0] - strides[1]
+        stride = _sum([strides[0], _product(strides[1], -1)])
     elif opcode == "neg":
-        stride = -strides[0]
+        stride = _product(strides[0], -1)
     elif opcode == "shl" and constants[1] is not None:
-        stride = strides[0] << constants[1]
+        stride = _product(strides[0], 1 << constants[1])
         bound = _times(bounds[0], 1 << constants[1])
     elif opcode in ("mul", "mad") and modifiers[0] in ("lo", "wide"):
-        if constants[1] is not None:
-            factor, by = constants[1], 0
-        elif constants[0] is not None:
-            factor, by = constants[0], 1
+        first, second = shapes[:2]
+        if first.kind == second.kind == "strided":
+            return None
+        by = 0 if first.kind == "strided" else 1
+        factor = constants[1 - by]
+        if shapes[by].kind == "uniform":  # only the addend is strided
+            stride = 0
         else:
-            if opcode == "mad" and shapes[0].kind == shapes[1].kind == "uniform":
-                return _strided(strides[2], exact, None)
-            return None
-        stride = strides[by] * factor
-        bound = _times(bounds[by], factor)
-        if modifiers[0] == "wide":
-            exact = exact and _fits(shapes[by], type)
+            stride = _product(strides[by], factor)
+            bound = _times(bounds[by], factor)
+            if modifiers[0] == "wide":
+                exact = exact and _fits(shapes[by], type)
         if opcode == "mad":
-            stride += strides[2]
+            stride = _sum([stride, strides[2]])
             bound = _plus([bound, bounds[2]])
-    elif opcode == "cvt" and len(modifiers) == 2:
-        to, source = modifiers
-        if source not in SIZES or source[0] not in "bus" or SIZES[source] < 4:
-            return None
-        if to[0] not in "bus" or SIZES[to] < 4:
-            return None
+    elif opcode == "cvt" and len(modifiers) == 2 and _whole(modifiers[0]):
         stride, bound = strides[0], bounds[0]
-        if SIZES[to] > SIZES[source]:
-            exact = exact and _fits(shapes[0], source)
-    if stride is None:
+        if SIZES[modifiers[0]] > SIZES[type]:
+            exact = exact and _fits(shapes[0], type)
+    else:
         return None
     # A bound past the type's range means nothing.
-    if bound is not None and bound > 1 << 31:
-        bound = None
-    return _strided(stride, exact, bound)
+    return _strided(stride, exact, bound if bound is not None and bound <= 1 << 31 else None)
+
+
+def _whole(type: str) -> bool:
+    """Whether it is a type of integers of 32 or 64 bits."""
+    return type in SIZES and type[0] in "bus" and SIZES[type] in (4, 8)
+
+
+def _sum(strides: Sequence[int | None]) -> int | None:
+    known = [s for s in strides if s is not None]
+    return sum(known) if len(known) == len(strides) else None
+
+
+def _product(stride: int | None, factor: int | None) -> int | None:
+    if stride == 0:
+        return 0
+    return stride * factor if stride is not None and factor is not None else None
 
 
 def _fits(shape: Shape, type: str) -> bool:
@@ -420,5 +431,7 @@ def _plus(bounds: Sequence[int | None]) -> int | None:
     return sum(known) - len(known) + 1 if len(known) == len(bounds) else None
 
 
-def _times(bound: int | None, factor: int) -> int | None:
-    return (bound - 1) * factor + 1 if bound is not None and factor > 0 else None
+def _times(bound: int | None, factor: int | None) -> int | None:
+    if bound is None or factor is None or factor <= 0:
+        return None
+    return (bound - 1) * factor + 1

@@ -134,7 +134,7 @@ class Writer(Lanes):
         clear = [
             f"  store {type} zeroinitializer, ptr {name}"
             for name, type in self.allocas.items()
-            if name[1] in "svkpq"
+            if name[1] in "svkpqd"
         ]
         place = head.index("  ; registers")
         head[place : place + 1] = clear
@@ -615,6 +615,8 @@ class Writer(Lanes):
                 found.append((f"%v{place}", type, True))
             if shape.kind == "strided" and not shape.exact:
                 found.append((f"%k{place}", "i1", False))
+            if shape.kind == "strided" and shape.stride is None:
+                found.append((f"%d{place}", type, False))
         return found
 
     def _place_frame(self) -> None:
