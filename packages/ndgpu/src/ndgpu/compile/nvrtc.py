@@ -58,9 +58,12 @@ def _check(nvrtc: ModuleType, result: tuple[Any, ...], call: str) -> Any:
 def _text(nvrtc: ModuleType, program: Any, what: str) -> bytes:
     """Read a string or a binary out of a program: NVRTC tells the size, then fills it."""
     size_call, call = getattr(nvrtc, f"nvrtcGet{what}Size"), getattr(nvrtc, f"nvrtcGet{what}")
-    data = b" " * _check(nvrtc, size_call(program), f"nvrtcGet{what}Size")
+    size = _check(nvrtc, size_call(program), f"nvrtcGet{what}Size")
+    # NVRTC writes into the bytes object.  One of length 1 (an empty log) would be CPython's
+    # only object of that value, shared by the whole process; a longer one is ours alone.
+    data = bytes(size + 2)
     _check(nvrtc, call(program, data), f"nvrtcGet{what}")
-    return data
+    return data[:size]
 
 
 def compile_program(
