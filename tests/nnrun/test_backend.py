@@ -92,3 +92,41 @@ def test_importing_nnrun_imports_no_heavy_module():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_work_happens_on_the_device_of_the_arrays_whichever_is_current():
+    import ndgpu
+
+    if ndgpu.cuda.device_count() < 2:
+        pytest.skip("one device only")
+    device = nnrun.get_device(1)
+    np.random.seed(0)
+    model = nnrun.links.Classifier(nnrun.links.Linear(3, 2)).to_device(device)
+    optimizer = nnrun.optimizers.Adam(0.1).setup(model)
+    optimizer.add_hook(nnrun.optimizer_hooks.GradientClipping(0.1))
+    x, t = device.send(np.ones((4, 3), np.float32)), device.send(np.array([0, 1, 0, 0]))
+    assert ndgpu.cuda.get_device_id() == 0
+    first = model(x, t).item()
+    for _ in range(3):
+        optimizer.update(model, x, t)
+    assert ndgpu.cuda.get_device_id() == 0
+    assert model.loss.device == model.predictor.W.device == device
+    assert model(x, t).item() < first
+
+    there = nnrun.Variable(np.ones(2, np.float32))
+    y = nnrun.functions.copy(there, device) * 3
+    y.grad = y.xp.ones_like(y.array)
+    assert y.device == device
+    y.backward()
+    assert there.grad.tolist() == [3, 3]
+
+
+def test_arrays_move_between_devices():
+    import ndgpu
+
+    if ndgpu.cuda.device_count() < 2:
+        pytest.skip("one device only")
+    a = nnrun.get_device(0).send(np.arange(3.0))
+    b = nnrun.get_device(1).send(a)
+    assert (a.device.id, b.device.id) == (0, 1)
+    assert cuda.to_cpu(b).tolist() == [0, 1, 2]

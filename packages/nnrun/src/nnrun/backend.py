@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -47,6 +48,7 @@ __all__ = [
     "get_device",
     "get_device_from_array",
     "is_array",
+    "is_current",
     "using_device",
 ]
 
@@ -241,7 +243,8 @@ class GpuDevice(Device):
         self.name = f"{kind}:{number}"
         self.id = number
         self._ndgpu = ndgpu
-        self._entered: list[Any] = []
+        # What each thread has entered; one object serves all threads.
+        self._local = threading.local()
 
     @property
     def xp(self) -> Any:
@@ -272,7 +275,8 @@ class GpuDevice(Device):
     def __enter__(self) -> GpuDevice:
         device = self.device
         device.__enter__()
-        self._entered.append(device)
+        entered = self._local.__dict__.setdefault("entered", [])
+        entered.append(device)
         return self
 
     def __exit__(
@@ -281,7 +285,7 @@ class GpuDevice(Device):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._entered.pop().__exit__(kind, error, trace)
+        self._local.entered.pop().__exit__(kind, error, trace)
 
 
 _CPU = CpuDevice()
@@ -349,13 +353,20 @@ def get_device(device_spec: DeviceId) -> Device:
     raise ValueError(f"unknown device {device_spec!r}; known: {_KNOWN}")
 
 
+_devices: dict[tuple[str, int], GpuDevice] = {}
+
+
 def _ndgpu_device(kind: str | None, number: int) -> GpuDevice:
     """Device `number` of ndgpu, whose driver is chosen first where `kind` says which."""
     import ndgpu
 
     if kind is not None:
         ndgpu.cuda.choose(kind)
-    return GpuDevice(ndgpu.cuda.kind(), number)
+    key = (ndgpu.cuda.kind(), number)
+    device = _devices.get(key)
+    if device is None:
+        device = _devices[key] = GpuDevice(*key)
+    return device
 
 
 def _auto() -> Device:
@@ -382,6 +393,18 @@ def get_device_from_array(*arrays: Any) -> Device:
         if is_array(inner) and _modules[type(inner)] is not np:
             return _ndgpu_device(None, inner.device.id)
     return _CPU
+
+
+def is_current(array: Array) -> bool:
+    """Whether work on an array needs no change of the current device.
+
+    The hot path of every function: cheaper than entering the device it is in.
+    """
+    kind = type(array)
+    if kind is np.ndarray:
+        return True
+    module = _modules[kind] if kind in _modules else _module_of_type(kind)
+    return module is None or module is np or array.device_id == module.cuda.get_device_id()
 
 
 def using_device(device_spec: DeviceId) -> Device:

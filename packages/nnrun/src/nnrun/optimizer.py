@@ -118,14 +118,13 @@ class UpdateRule:
         self.t += 1
         for hook in self._hooks.values():
             hook(self, param)
-        if self.state is None:
-            self.state = {}
-            self.init_state(param)
-        kind = type(param.array)
         with param.device as device:
+            if self.state is None:
+                self.state = {}
+                self.init_state(param)
             for key, value in self.state.items():
-                if is_array(value) and type(value) is not kind:  # the parameter has moved since
-                    self.state[key] = device.send(value)
+                if is_array(value) and not device.is_array_supported(value):
+                    self.state[key] = device.send(value)  # the parameter has moved since
             self.update_core(param)
 
     def init_state(self, param: Parameter) -> None:
@@ -326,7 +325,8 @@ class Optimizer:
                     rule.state = None
                 elif rule.state is None and param.is_initialized:
                     rule.state = {}
-                    rule.init_state(param)
+                    with param.device:
+                        rule.init_state(param)
             rule.serialize(part)
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nnrun.backend import get_device_from_array, is_array
+from nnrun.backend import get_device_from_array, is_array, is_current
 from nnrun.config import config
 from nnrun.core import debug
 from nnrun.core.variable import Variable, VariableNode, as_variable, check_same_kind, wrap
@@ -210,7 +210,7 @@ class FunctionNode:
         if self.inputs is not None:
             raise RuntimeError(f"{self.label}: a function node can be applied only once")
 
-        if kind is np.ndarray:
+        if kind is np.ndarray or is_current(arrays[0]):
             outputs = self.forward(arrays)
         else:
             with get_device_from_array(arrays[0]):

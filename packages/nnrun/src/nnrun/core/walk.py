@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.backend import get_array_module, get_device_from_array
+from nnrun.backend import get_array_module, get_device_from_array, is_current
 from nnrun.config import config, using_config
 from nnrun.core import debug
 from nnrun.core.function_node import FunctionNode
@@ -49,6 +49,9 @@ class _Slot:
             self.grads[i] = g
         elif double:
             self.grads[i] = old + g
+        elif not is_current(old._array):
+            with get_device_from_array(old._array):
+                self.add(i, g, double)
         elif self.owned[i]:
             total = old._array
             total += g._array
@@ -171,7 +174,7 @@ def _backward_of(
     """The gradients of a function's inputs; its errors say which function it was."""
     try:
         first = next(g for g in gys if g is not None)._array
-        if type(first) is np.ndarray:
+        if is_current(first):
             grads = function.backward(targets, gys)
         else:
             with get_device_from_array(first):

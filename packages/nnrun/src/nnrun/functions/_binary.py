@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.core import Variable, as_variable
+from nnrun.backend import get_device_from_array
+from nnrun.core import as_array
 
-__all__ = ["is_number", "number", "sum_array_to", "variables"]
+__all__ = ["is_number", "number", "number_like", "pair_of_arrays", "sum_array_to"]
 
 Array = Any
 
@@ -25,9 +26,20 @@ def number(x: Any) -> Any:
     return x.item() if isinstance(x, np.generic) else x
 
 
-def variables(*xs: Any) -> list[Variable]:
-    """The arguments as Variables."""
-    return [as_variable(x) for x in xs]
+def number_like(x: Any, like: Any) -> Array:
+    """A number as an array of the dtype, module and device of `like`."""
+    array = as_array(like)
+    with get_device_from_array(array) as device:
+        return device.xp.asarray(number(x), dtype=array.dtype)
+
+
+def pair_of_arrays(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two operands, a number among them made an array like the other."""
+    if is_number(y):
+        return x, number_like(y, x)
+    if is_number(x):
+        return number_like(x, y), y
+    return x, y
 
 
 def sum_array_to(x: Array, shape: tuple[int, ...]) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnrun.backend import get_array_module
+from nnrun.backend import get_array_module, get_device_from_array
 from nnrun.core import Variable, as_array
 
 __all__ = ["accuracy"]
@@ -52,12 +52,11 @@ def accuracy(y: Variable | Array, t: Variable | Array, ignore_label: int | None 
             f"accuracy: `y` of shape (batch, classes, ...) and `t` of shape (batch, ...) don't fit "
             f"(y.shape={y.shape}, t.shape={t.shape})"
         )
-    best = y.argmax(axis=1).reshape(t.shape)
-    right = best == t
-    if ignore_label is None:
-        share = right.astype(y.dtype).sum() * (1.0 / max(t.size, 1))
-    else:
-        valid = t != ignore_label
-        count = xp.maximum(valid.sum(), 1)
-        share = (right & valid).sum() / count
-    return Variable(xp.asarray(share, dtype=y.dtype), requires_grad=False)
+    with get_device_from_array(y):
+        right = y.argmax(axis=1).reshape(t.shape) == t
+        if ignore_label is None:
+            share = right.astype(y.dtype).sum() * (1.0 / max(t.size, 1))
+        else:
+            valid = t != ignore_label
+            share = (right & valid).sum() / xp.maximum(valid.sum(), 1)
+        return Variable(xp.asarray(share, dtype=y.dtype), requires_grad=False)

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable
-from nnrun.functions._binary import is_number, number
+from nnrun.functions._binary import is_number, number, pair_of_arrays
 from nnrun.functions.broadcast import sum_to
 
 __all__ = [
@@ -402,15 +402,6 @@ def power(x: Any, y: Any) -> Variable:
     return Power().apply((x, y))[0]
 
 
-def _as_operands(x: Any, y: Any) -> tuple[Any, Any]:
-    """Make the number among two operands an array of the other's dtype."""
-    if is_number(y):
-        y = get_array_module(x).asarray(number(y), dtype=x.dtype)
-    elif is_number(x):
-        x = get_array_module(y).asarray(number(x), dtype=y.dtype)
-    return x, y
-
-
 def floor_divide(x: Any, y: Any) -> Variable:
     """Divide and round down: ``x // y``; its gradient is zero.
 
@@ -429,7 +420,7 @@ def floor_divide(x: Any, y: Any) -> Variable:
     >>> F.floor_divide(np.array([5.0, -5.0]), 2)
     variable([ 2., -3.])
     """
-    return FloorDivide().apply(_as_operands(x, y))[0]
+    return FloorDivide().apply(pair_of_arrays(x, y))[0]
 
 
 def remainder(x: Any, y: Any) -> Variable:
@@ -450,7 +441,7 @@ def remainder(x: Any, y: Any) -> Variable:
     >>> F.remainder(np.array([5.0, -5.0]), 3)
     variable([2., 1.])
     """
-    return Remainder().apply(_as_operands(x, y))[0]
+    return Remainder().apply(pair_of_arrays(x, y))[0]
 
 
 def negative(x: Variable | Array) -> Variable:

@@ -9,7 +9,7 @@ import numpy as np
 from nnrun.backend import get_array_module, get_device
 from nnrun.core import FunctionNode, Variable, as_array, as_variable
 from nnrun.cuda import elementwise
-from nnrun.functions._binary import is_number, number
+from nnrun.functions._binary import is_number, pair_of_arrays
 from nnrun.functions.broadcast import sum_to
 
 __all__ = ["cast", "copy", "embed_id", "get_item", "identity", "where"]
@@ -139,11 +139,9 @@ def where(condition: Variable | Array, x: Any, y: Any) -> Variable:
     condition = as_array(condition)
     if condition.dtype != bool:
         raise TypeError(f"where: `condition` must be boolean, not {condition.dtype}")
-    xp = get_array_module(condition)
-    if is_number(x):
-        x = xp.asarray(number(x), dtype=None if is_number(y) else y.dtype)
-    if is_number(y):
-        y = xp.asarray(number(y), dtype=x.dtype)
+    if is_number(x) and is_number(y):
+        raise TypeError("where: one of `x` and `y` must be a Variable or array")
+    x, y = pair_of_arrays(x, y)
     return Where(condition).apply((x, y))[0]
 
 

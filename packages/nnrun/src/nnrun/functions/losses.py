@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnrun.backend import get_array_module
+from nnrun.backend import get_array_module, get_device_from_array
 from nnrun.core import FunctionNode, Variable, as_array, as_variable
 from nnrun.functions.activations import sigmoid
 from nnrun.functions.arithmetic import absolute
@@ -173,9 +173,12 @@ def sigmoid_cross_entropy(
             f"sigmoid_cross_entropy: `x` and `t` must have the same shape "
             f"(x.shape={x.shape}, t.shape={t.shape})"
         )
-    valid = (t != -1).astype(x.dtype)
-    loss = SigmoidCrossEntropy(t.astype(x.dtype), valid).apply((x,))[0]
+    with get_device_from_array(t) as device:
+        valid = (t != -1).astype(x.dtype)
+        # Stays on the device: asking for the number would wait for it.
+        scale = device.xp.asarray(1.0 / device.xp.maximum(valid.sum(), 1), dtype=x.dtype)
+        t = t.astype(x.dtype)
+    loss = SigmoidCrossEntropy(t, valid).apply((x,))[0]
     if reduce == "no":
         return loss
-    count = float(valid.sum()) if normalize else len(x)
-    return sum_(loss) * (1.0 / max(count, 1.0))
+    return sum_(loss) * (scale if normalize else 1.0 / max(len(x), 1))

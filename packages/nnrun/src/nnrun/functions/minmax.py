@@ -6,7 +6,7 @@ from typing import Any
 
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable
-from nnrun.functions._binary import is_number, number
+from nnrun.functions._binary import pair_of_arrays
 from nnrun.functions.broadcast import sum_to
 
 __all__ = ["clip", "maximum", "minimum"]
@@ -77,14 +77,6 @@ class Clip(FunctionNode):
         return (grad_outputs[0] * inside.astype(x.dtype),)
 
 
-def _operands(x0: Any, x1: Any) -> tuple[Any, Any]:
-    if is_number(x1):
-        x1 = get_array_module(x0).asarray(number(x1), dtype=x0.dtype)
-    elif is_number(x0):
-        x0 = get_array_module(x1).asarray(number(x0), dtype=x1.dtype)
-    return x0, x1
-
-
 def maximum(x0: Any, x1: Any, *more: Any) -> Variable:
     """Return the larger, element by element.
 
@@ -104,7 +96,7 @@ def maximum(x0: Any, x1: Any, *more: Any) -> Variable:
     >>> F.maximum(np.array([1.0, 5.0]), np.array([3.0, 4.0]))
     variable([3., 5.])
     """
-    y = Maximum().apply(_operands(x0, x1))[0]
+    y = Maximum().apply(pair_of_arrays(x0, x1))[0]
     for x in more:
         y = maximum(y, x)
     return y
@@ -129,7 +121,7 @@ def minimum(x0: Any, x1: Any, *more: Any) -> Variable:
     >>> F.minimum(np.array([1.0, 5.0]), np.array([3.0, 4.0]))
     variable([1., 4.])
     """
-    y = Minimum().apply(_operands(x0, x1))[0]
+    y = Minimum().apply(pair_of_arrays(x0, x1))[0]
     for x in more:
         y = minimum(y, x)
     return y

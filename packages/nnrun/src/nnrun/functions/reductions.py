@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nnrun.backend import get_array_module
+from nnrun.backend import get_device_from_array
 from nnrun.core import FunctionNode, Variable, as_array, as_variable
 from nnrun.functions.broadcast import broadcast_to
 from nnrun.functions.shape import reshape
@@ -220,8 +220,8 @@ def argmax(x: Variable | Array, axis: int | None = None) -> Variable:
     [1]
     """
     array = as_array(x)
-    xp = get_array_module(array)
-    return Variable(xp.asarray(array.argmax(axis=axis)), requires_grad=False)
+    with get_device_from_array(array) as device:
+        return Variable(device.xp.asarray(array.argmax(axis=axis)), requires_grad=False)
 
 
 def argmin(x: Variable | Array, axis: int | None = None) -> Variable:
@@ -234,5 +234,5 @@ def argmin(x: Variable | Array, axis: int | None = None) -> Variable:
     [0]
     """
     array = as_array(x)
-    xp = get_array_module(array)
-    return Variable(xp.asarray(array.argmin(axis=axis)), requires_grad=False)
+    with get_device_from_array(array) as device:
+        return Variable(device.xp.asarray(array.argmin(axis=axis)), requires_grad=False)

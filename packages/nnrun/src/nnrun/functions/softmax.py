@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnrun.backend import get_array_module
+from nnrun.backend import get_array_module, get_device_from_array
 from nnrun.core import FunctionNode, Variable, as_variable
 from nnrun.functions.broadcast import broadcast_to
 from nnrun.functions.reductions import sum as sum_
@@ -138,6 +138,7 @@ def logsumexp(x: Variable | Array, axis: Any = None) -> Variable:
     from nnrun.functions.unary import log
 
     x = as_variable(x)
-    top = x.array.max(axis=axis, keepdims=True)
+    with get_device_from_array(x.array):
+        top = x.array.max(axis=axis, keepdims=True)
     total = sum_(exp(x - top), axis)
     return log(total) + top.reshape(total.shape)

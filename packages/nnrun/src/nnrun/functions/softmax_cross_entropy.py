@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.backend import get_array_module, get_device, is_array
+from nnrun.backend import get_array_module, get_device, get_device_from_array, is_array
 from nnrun.config import config
 from nnrun.core import FunctionNode, Variable, as_array, as_variable
 from nnrun.cuda import elementwise
@@ -183,24 +183,26 @@ def softmax_cross_entropy(
     if isinstance(t, np.ndarray) or config.debug:
         _check_labels(t, classes, ignore_label)
     rows = x if x.ndim == 2 else reshape(moveaxis(x, 1, -1), (-1, classes))
-    xp = get_array_module(x.array)
-    flat = t.reshape(-1)
-    valid = flat != ignore_label
-    labels = xp.where(valid, flat, flat.dtype.type(0))  # safe to index with
-    weight = valid.astype(x.dtype)
-    scale: Any = None
-    if reduce == "mean":
-        if normalize:
+    if class_weight is not None and (
+        not is_array(class_weight) or class_weight.shape != (classes,)
+    ):
+        raise ValueError(
+            f"softmax_cross_entropy: `class_weight` must be an array of shape ({classes},)"
+        )
+    with get_device_from_array(x.array) as device:
+        xp = device.xp
+        flat = t.reshape(-1)
+        valid = flat != ignore_label
+        labels = xp.where(valid, flat, flat.dtype.type(0))  # safe to index with
+        weight = valid.astype(x.dtype)
+        scale: Any = None
+        if reduce == "mean" and normalize:
             # Stays on the device: asking for the number would wait for it.
             scale = xp.asarray(1.0 / xp.maximum(valid.sum(), 1), dtype=x.dtype)
-        else:
+        elif reduce == "mean":
             scale = 1.0 / max(len(x), 1)
-    if class_weight is not None:
-        if not is_array(class_weight) or class_weight.shape != (classes,):
-            raise ValueError(
-                f"softmax_cross_entropy: `class_weight` must be an array of shape ({classes},)"
-            )
-        weight = weight * class_weight.astype(x.dtype)[labels]
+        if class_weight is not None:
+            weight = weight * class_weight.astype(x.dtype)[labels]
     y = SoftmaxCrossEntropy(labels, weight, scale).apply((rows,))[0]
     return reshape(y, t.shape) if reduce == "no" else y
 
@@ -230,14 +232,14 @@ def _soft(
             "softmax_cross_entropy: `soft_target_loss` must be 'cross-entropy' or "
             f"'kl-divergence', not {soft_target_loss!r}"
         )
-    xp = get_array_module(x.array)
     log_y = log_softmax(x)
-    if soft_target_loss == "kl-divergence":
-        # 0 log 0 is 0.
-        product = t * (xp.log(xp.where(t > 0, t, 1)) - log_y)
-    else:
-        product = t * -log_y
-    if class_weight is not None:
-        product = product * class_weight.reshape((1, -1) + (1,) * (x.ndim - 2)).astype(x.dtype)
+    product = t * -log_y
+    with get_device_from_array(t) as device:
+        if soft_target_loss == "kl-divergence":
+            # 0 log 0 is 0.
+            product = product + t * device.xp.log(device.xp.where(t > 0, t, t.dtype.type(1)))
+        if class_weight is not None:
+            class_weight = class_weight.reshape((1, -1) + (1,) * (x.ndim - 2)).astype(x.dtype)
+            product = product * class_weight
     loss = sum_(product, 1)
     return loss if reduce == "no" else sum_(loss) * (1.0 / max(loss.size, 1))
