@@ -133,8 +133,13 @@ def parse(a: ndarray, key: tuple[Any, ...]) -> Parsed:
             consumed = _consumed(entry)
             _check_mask(entry, a._shape, axis)
             arrays.append((len(shape), entry))
-            shape += a._shape[axis : axis + consumed]
-            strides += a._strides[axis : axis + consumed]
+            if consumed:
+                shape += a._shape[axis : axis + consumed]
+                strides += a._strides[axis : axis + consumed]
+            else:
+                # A truth value selects everything once, or nothing, along an axis of its own.
+                shape.append(1)
+                strides.append(0)
             axis += consumed
             runs += not in_run
             in_run = True

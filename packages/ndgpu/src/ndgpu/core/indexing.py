@@ -166,10 +166,8 @@ def _resolve(a: ndarray, entries: tuple[Any, ...]) -> _Selection:
     for axis, entry in parsed.arrays:
         if entry.dtype.kind == "b":
             if entry.ndim == 0:
-                # A truth value selects everything once, or nothing: an axis of length 1 or 0.
+                axes.append(axis)
                 chosen = bool(entry)
-                source = view_of(source, (*source._shape, 1), (*source._strides, 0))
-                axes.append(source.ndim - 1)
                 indices.append(np.zeros(int(chosen), np.int64))
                 continue
             found = entry.get().nonzero() if isinstance(entry, ndarray) else entry.nonzero()

@@ -88,7 +88,7 @@ def _kernel(
     mapped, reduced = row.map, row.reduce
     partial = computed
     if name in ("var", "std"):
-        operands.append(Operand("m", loop, "in", computed))
+        operands.append(Operand("m", computed))
         mapped = (
             "(x.re - m.re) * (x.re - m.re) + (x.im - m.im) * (x.im - m.im)"
             if is_complex
@@ -151,16 +151,11 @@ def _result(
     return out
 
 
-def _finish(result: ndarray, out: Any, name: str) -> ndarray:
-    """Return `result`, or `out` set to it."""
+def _finish(result: ndarray, out: Any) -> ndarray:
+    """Return `result`, or `out` set to it: reductions cast whatever it takes, as NumPy's do."""
     target = out[0] if isinstance(out, tuple) else out
     if target is None or target is result:
         return result
-    if not np.can_cast(result._dtype, target._dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast ufunc '{name}' output from {result._dtype!r} to {target._dtype!r} with "
-            "casting rule 'same_kind'"
-        )
     casts.copy_into(target, result)
     return target
 
@@ -182,12 +177,7 @@ def _run(
     args: list[ndarray] = [a, *extra]
     masked = where is not True
     if masked:
-        mask = asarray(where)
-        if mask._dtype != _BOOL:
-            raise TypeError(
-                f"Cannot cast array data from {mask._dtype!r} to dtype('bool') according to the "
-                "rule 'safe'"
-            )
+        mask = asarray(where, _BOOL)
         shape = layout.broadcast_shape([shape, mask._shape])
         if shape != a._shape:
             # Axes count from the array's own; a mask with more axes makes it a larger array.
@@ -205,7 +195,7 @@ def _run(
         raise ValueError(
             f"zero-size array to reduction operation {_ROWS[name].combine} which has no identity"
         )
-    return _finish(result, out, _ROWS[name].combine)
+    return _finish(result, out)
 
 
 def _with_initial(
@@ -235,7 +225,7 @@ def _with_initial(
         TABLE[row.combine]._call((result, initial), result)
     if out is not None:
         _result(name, a._shape, axes, loop, out, keepdims)
-    return _finish(result, out, row.combine)
+    return _finish(result, out)
 
 
 def _absent(initial: Any) -> bool:
@@ -248,11 +238,16 @@ def _sum_dtype(dtype: np.dtype) -> np.dtype:
 
 
 def _accumulator(a: ndarray, dtype: Any, out: Any) -> np.dtype:
+    """The dtype in which to add up: NumPy's choice, or what holds both elements and `out`."""
     if dtype is not None:
         return as_dtype(dtype)
-    if isinstance(out, tuple):
-        out = out[0]
-    return _sum_dtype(a._dtype) if out is None else out._dtype
+    return _sum_dtype(a._dtype) if out is None else _with_out(a, out)
+
+
+def _with_out(a: ndarray, out: Any) -> np.dtype:
+    out = out[0] if isinstance(out, tuple) else out
+    # What is no array is refused later, by name.
+    return as_dtype(np.result_type(a._dtype, out._dtype)) if isinstance(out, ndarray) else a._dtype
 
 
 def sum(
@@ -333,7 +328,7 @@ def max(
         If there is no element and no `initial`.
     """
     a = asarray(a)
-    return _with_initial("max", a, axis, a._dtype, out, keepdims, initial, where)
+    return _with_initial("max", a, axis, _with_out(a, out), out, keepdims, initial, where)
 
 
 def min(
@@ -352,7 +347,7 @@ def min(
         If there is no element and no `initial`.
     """
     a = asarray(a)
-    return _with_initial("min", a, axis, a._dtype, out, keepdims, initial, where)
+    return _with_initial("min", a, axis, _with_out(a, out), out, keepdims, initial, where)
 
 
 def ptp(a: Any, axis: Any = None, out: ndarray | None = None, keepdims: bool = False) -> ndarray:
@@ -397,19 +392,19 @@ def mean(
         # NumPy adds integers up and divides; the quotient is then cast back.
         total = sum(a, axis, loop, None, keepdims, where=where)
         quotient = TABLE["divide"].operator(total, _count(a, axis))
-        return _finish(casts.astype(quotient, loop), out, "mean")
+        return _finish(casts.astype(quotient, loop), out)
     if where is not True:
         total = sum(a, axis, loop, None, keepdims, where=where)
         mask = _broadcast_mask(where, a)
         count = sum(mask, axis, np.int64, None, keepdims)
-        return _finish(_divided(total, count, loop), out, "mean")
+        return _finish(_divided(total, count, loop), out)
     if _count(a, axis) == 0:
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
     return _run("mean", a, axis, loop, loop, out, keepdims)
 
 
 def _broadcast_mask(where: Any, a: ndarray) -> ndarray:
-    mask = asarray(where)
+    mask = asarray(where, _BOOL)
     shape = layout.broadcast_shape([a._shape, mask._shape])
     return view_of(mask, shape, layout.broadcast_strides(mask._shape, mask._strides, shape))
 
@@ -455,7 +450,7 @@ def _spread(
     result = TABLE["divide"].operator(total, freedom)
     if name == "std":
         result = TABLE["sqrt"].operator(result)
-    return _finish(casts.astype(result, target, copy=False), out, name)
+    return _finish(casts.astype(result, target, copy=False), out)
 
 
 def var(
@@ -576,7 +571,7 @@ def _argument(name: str, a: Any, axis: Any, out: ndarray | None, keepdims: bool)
     )
     if result._size:
         _argument_kernel(name, a._dtype).launch([a], result, a._shape, axes)
-    return _finish(result, out, name)
+    return _finish(result, out)
 
 
 def argmax(

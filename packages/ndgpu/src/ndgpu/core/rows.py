@@ -54,8 +54,9 @@ _NEXT_HALF = (
     "float(S0::from_bits(ndgpu::nextafter_half(S0(x0).bits, {0}.bits, "
     "S0(ndgpu::infinity(0.f)).bits)))"
 )
-_AWAY = _NEXT_HALF.format("S0(copysign(ndgpu::infinity(0.f), x0))")
-_SPACING_HALF = f"ndgpu::isfinite_(x0) ? {_AWAY} - x0 : x0 - x0"
+# NumPy: for 16 bits the distance to the next number up, else to the next away from zero.
+_UP = _NEXT_HALF.format("S0(ndgpu::infinity(0.f))")
+_SPACING_HALF = f"ndgpu::isfinite_(x0) ? {_UP} - x0 : x0 - x0"
 # Past these exponents every double is zero or infinite.
 _LDEXP = "ldexp(x0, (int)ndgpu::maximum(-5000ll, ndgpu::minimum(5000ll, (long long)x1)))"
 
@@ -153,7 +154,7 @@ ROWS: dict[str, Row] = {
         _row(
             "spacing",
             {
-                "f": "ndgpu::spacing(x0)",
+                "f": "ndgpu::spacing(x0 == 0 ? T(0) : x0)",
                 "h": _SPACING_HALF,
             },
         ),

@@ -176,7 +176,7 @@ def array(
 
 
 def asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: bool | None = None) -> ndarray:
-    """Return `a` as a device array, itself if it is one already; see `array`.
+    """Return `a` as an array on the current device, itself if it is one already; see `array`.
 
     Examples
     --------
@@ -186,7 +186,8 @@ def asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: bool | None = 
     True
     """
     if type(a) is ndarray and dtype is None and copy is None and order == "K":
-        return a
+        if a._data.device_id == runtime.current_device_id():
+            return a
     return array(a, dtype, copy=copy, order=order)
 
 

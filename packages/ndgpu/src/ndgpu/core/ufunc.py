@@ -179,12 +179,7 @@ class ufunc:
         outs = self._outputs(out)
         guard = None
         if where is not True:
-            guard = asarray(where)
-            if guard._dtype.kind != "b":
-                raise TypeError(
-                    f"Cannot cast array data from {guard._dtype!r} to dtype('bool') according to "
-                    "the rule 'safe'"
-                )
+            guard = asarray(where, np.bool_)
             shapes.append(guard._shape)
         shape = shapes[0] if len(shapes) == 1 else layout.broadcast_shape(shapes)
         if dtype is not None:
