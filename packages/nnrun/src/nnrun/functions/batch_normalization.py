@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nnrun.backend import get_array_module
+from nnrun.backend import get_array_module, get_device_from_array
 from nnrun.config import config
 from nnrun.core import FunctionNode, Variable, as_variable
 from nnrun.functions.broadcast import broadcast_to
@@ -135,13 +135,14 @@ def batch_normalization(
     node = BatchNormalization(axes, kept, eps)
     y = node.apply((x, gamma, beta))[0]
     count = x.size // max(gamma.size, 1)
-    if running_mean is not None:
-        running_mean *= decay
-        running_mean += (1 - decay) * node.mean.reshape(running_mean.shape)
-    if running_var is not None:
-        running_var *= decay
-        unbiased = (1 - decay) * count / max(count - 1, 1)
-        running_var += unbiased * node.var.reshape(running_var.shape)
+    with get_device_from_array(node.mean):
+        if running_mean is not None:
+            running_mean *= decay
+            running_mean += (1 - decay) * node.mean.reshape(running_mean.shape)
+        if running_var is not None:
+            running_var *= decay
+            unbiased = (1 - decay) * count / max(count - 1, 1)
+            running_var += unbiased * node.var.reshape(running_var.shape)
     return y
 
 
