@@ -4,8 +4,9 @@ from nnrun.core.chain import Chain, ChainList, Sequential
 from nnrun.core.function import Function, FunctionAdapter
 from nnrun.core.function_node import FunctionNode
 from nnrun.core.link import Link
+from nnrun.core.node import VariableNode
 from nnrun.core.parameter import Parameter, generate_array
-from nnrun.core.variable import Variable, VariableNode, as_array, as_variable
+from nnrun.core.variable import Variable, as_array, as_variable
 from nnrun.core.walk import grad
 
 __all__ = [

@@ -19,7 +19,8 @@ import numpy as np
 from nnrun.backend import get_device_from_array, is_array, is_current
 from nnrun.config import config
 from nnrun.core import debug
-from nnrun.core.variable import Variable, VariableNode, as_variable, check_same_kind, wrap
+from nnrun.core.node import VariableNode
+from nnrun.core.variable import Variable, as_variable, check_same_kind, wrap
 
 __all__ = ["FunctionNode"]
 

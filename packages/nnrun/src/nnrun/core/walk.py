@@ -27,7 +27,8 @@ from nnrun.backend import get_array_module, get_device_from_array, is_current
 from nnrun.config import config, using_config
 from nnrun.core import debug
 from nnrun.core.function_node import FunctionNode
-from nnrun.core.variable import Variable, VariableNode, wrap
+from nnrun.core.node import VariableNode
+from nnrun.core.variable import Variable, wrap
 
 __all__ = ["backward", "grad"]
 
