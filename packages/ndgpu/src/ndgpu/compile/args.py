@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -93,12 +94,7 @@ def _alignment(code: str, size: int) -> int:
     return min(size & -size, _ALIGNMENT)
 
 
-def _identity(value: Any) -> Any:
-    return value
-
-
-def _ptr(value: Any) -> int:
-    return int(value.ptr)
+_ptr = attrgetter("ptr")
 
 
 def _complex(value: complex) -> bytes:

@@ -14,16 +14,14 @@ Examples
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 __all__ = ["CType", "cast", "ctype", "headers_of", "is_supported", "pack_code", "row"]
 
 
-@dataclass(frozen=True, slots=True)
-class CType:
+class CType(NamedTuple):
     """One dtype: its C++ name, its code in `struct`, and the header that defines it."""
 
     name: str

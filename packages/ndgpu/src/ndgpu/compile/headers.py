@@ -14,8 +14,8 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Closure", "closure"]
 
@@ -25,8 +25,7 @@ _OWN = Path(__file__).resolve().parent.parent / "include"
 _ALIASES = {"cupy/complex.cuh": "ndgpu/complex.cuh"}
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(NamedTuple):
     """The headers that a source reaches.
 
     Attributes

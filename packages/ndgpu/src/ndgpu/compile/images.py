@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ndgpu import config, diskcache
 from ndgpu.compile import nvrtc
@@ -27,8 +25,7 @@ __all__ = ["Image", "compile_source"]
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """A compiled source.
 
     Attributes
@@ -43,12 +40,16 @@ class Image:
     names: dict[str, str]
 
     def _dump(self) -> bytes:
+        import json  # not needed to import this module
+
         head = json.dumps(self.names).encode()
         return len(head).to_bytes(8, "little") + head + self.data
 
     @classmethod
     def _parse(cls, entry: bytes, names: Sequence[str]) -> Image | None:
         """Read an entry; None where it is not one of these names."""
+        import json
+
         size = int.from_bytes(entry[:8], "little")
         try:
             found = json.loads(entry[8 : 8 + size])
@@ -128,6 +129,9 @@ def _record(source: str, options: Sequence[str], expressions: Sequence[str]) -> 
     folder: Path | None = config.value("NDGPU_RECORD_SOURCES")
     if folder is None:
         return
+    import json
+    import tempfile
+
     text = json.dumps(
         {"source": source, "options": list(options), "name_expressions": list(expressions)},
         indent=1,

@@ -13,9 +13,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ndgpu import config, driver, runtime
 from ndgpu.compile.args import Packer, classify
 from ndgpu.compile.images import compile_source
+
+_Conversion = Callable[[Any], Any]
 
 __all__ = ["Bound", "Function", "Module", "get_module"]
 
@@ -90,13 +94,14 @@ class Function:
         The driver's handle.
     """
 
-    __slots__ = ("_count", "_signatures", "handle", "module", "name")
+    __slots__ = ("_by_types", "_count", "_signatures", "handle", "module", "name")
 
     def __init__(self, module: Module, name: str, handle: Any) -> None:
         self.module = module
         self.name = name
         self.handle = handle
-        self._signatures: dict[tuple[str, ...], Bound] = {}
+        self._signatures: dict[tuple[str, ...], Packer] = {}
+        self._by_types: dict[tuple[type, ...], tuple[Packer, list[_Conversion | None]]] = {}
         self._count: int | None = None
 
     def __repr__(self) -> str:
@@ -154,22 +159,16 @@ class Function:
         CUDADriverError
             If the driver refuses the launch.
         """
-        kinds = [classify(value, k) for k, value in enumerate(args)]
-        codes = tuple([kind[0] for kind in kinds])
-        bound = self._signatures.get(codes)
-        if bound is None:
-            wanted = self.parameter_count()
-            if len(codes) != wanted:
-                raise TypeError(f"kernel {self.name} takes {wanted} arguments, got {len(codes)}")
-            bound = self._signatures.setdefault(codes, Bound(self, codes))
+        # Types decide how arguments are packed, but for structures: those differ in size.
+        types = tuple([type(value) for value in args])
+        packer, conversions = self._by_types.get(types) or self._classify(types, args)
         values = [
-            value if kind[1] is None else kind[1](value)
-            for kind, value in zip(kinds, args, strict=True)
+            value if convert is None else convert(value)
+            for convert, value in zip(conversions, args, strict=True)
         ]
-        gx, gy, gz = _three(grid, "grid")
-        bx, by, bz = _three(block, "block")
+        gx, gy, gz = grid if type(grid) is tuple and len(grid) == 3 else _three(grid, "grid")
+        bx, by, bz = block if type(block) is tuple and len(block) == 3 else _three(block, "block")
         pointer = (runtime.get_current_stream() if stream is None else stream).ptr
-        packer = bound._packer
         slot = packer.take()
         try:
             packer.pack_into(slot[0], 0, *values)
@@ -181,6 +180,22 @@ class Function:
         if result[0]:
             self.fail(result, (gx, gy, gz), (bx, by, bz))
 
+    def _classify(
+        self, types: tuple[type, ...], args: Sequence[Any]
+    ) -> tuple[Packer, list[_Conversion | None]]:
+        kinds = [classify(value, k) for k, value in enumerate(args)]
+        codes = tuple([code for code, _ in kinds])
+        packer = self._signatures.get(codes)
+        if packer is None:
+            wanted = self.parameter_count()
+            if len(codes) != wanted:
+                raise TypeError(f"kernel {self.name} takes {wanted} arguments, got {len(codes)}")
+            packer = self._signatures.setdefault(codes, Packer(codes))
+        found = packer, [convert for _, convert in kinds]
+        if not any(issubclass(t, (bytes, np.void)) for t in types):
+            self._by_types[types] = found
+        return found
+
     def fail(self, result: tuple[Any, ...], grid: tuple[int, ...], block: tuple[int, ...]) -> None:
         """Raise the error of a launch that the driver refused, naming kernel and geometry."""
         try:
@@ -190,7 +205,7 @@ class Function:
             raise
 
 
-def _three(numbers: Sequence[int], what: str) -> tuple[int, int, int]:
+def _three(numbers: Sequence[int] | int, what: str) -> tuple[int, int, int]:
     if isinstance(numbers, int):
         return numbers, 1, 1
     if not 1 <= len(numbers) <= 3:

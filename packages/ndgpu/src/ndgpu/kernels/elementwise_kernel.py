@@ -7,7 +7,7 @@ call is refused before anything is compiled, by an error that names the argument
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +15,22 @@ from ndgpu import runtime
 from ndgpu.compile.dtypes import ctype
 from ndgpu.kernels import arrays, geometry
 from ndgpu.kernels.elementwise import Elementwise
-from ndgpu.kernels.params import Types, parse, resolve
+from ndgpu.kernels.params import parse, resolve
 from ndgpu.kernels.source import Operand
 
 __all__ = ["ElementwiseKernel"]
+
+
+class _Call(NamedTuple):
+    """What calls with arguments of the same types share.
+
+    `arrays` and `looped` are the positions of all arrays, and of those that are not raw.
+    """
+
+    kernel: Elementwise
+    out_dtypes: tuple[np.dtype[Any], ...]
+    arrays: tuple[int, ...]
+    looped: tuple[int, ...]
 
 
 class ElementwiseKernel:
@@ -101,7 +113,7 @@ class ElementwiseKernel:
             twice = next(x for x in names if names.count(x) > 1)
             raise ValueError(f"{name}: two parameters are called `{twice}`")
         self.nin, self.nout = len(self.in_params), len(self.out_params)
-        self._resolved: dict[tuple[Any, ...], tuple[Elementwise, Types]] = {}
+        self._resolved: dict[tuple[Any, ...], _Call] = {}
 
     def __repr__(self) -> str:
         return f"<ElementwiseKernel {self.name}>"
@@ -148,25 +160,43 @@ class ElementwiseKernel:
             )
         is_array = arrays.is_array
         key = (block_size, *[x.dtype if is_array(x) else type(x) for x in args])
-        found = self._resolved.get(key)
-        if found is None:
-            found = self._resolve(key, args, block_size)
-        kernel, types = found
-        shape = self._shape(args, size)
+        call = self._resolved.get(key)
+        if call is None:
+            call = self._resolved[key] = self._resolve(args, block_size)
+        current = runtime.current_device_id()
+        shape: tuple[int, ...] | None = None
+        for k in call.arrays:
+            x = args[k]
+            if x.device_id != current:
+                arrays.device_of([(self._params[k].name, x)], self.name, current)
+        if size is None:
+            for k in call.looped:
+                if shape is None:
+                    shape = args[k].shape
+                elif args[k].shape != shape:
+                    shape = self._broadcast(call, args)
+                    break
+        elif not call.looped:
+            shape = (int(size),)
+        if shape is None:
+            raise ValueError(
+                f"{self.name}: `size` can be given only where all arrays are raw"
+                if call.looped
+                else f"{self.name}: no array that is not raw says how many elements there are; "
+                "give `size`"
+            )
         if len(args) == nin:
-            like = next((x for x in args if is_array(x)), None)
-            outs = tuple(arrays.empty(shape, dtype, like) for dtype in types.dtypes[nin:])
+            like = args[call.arrays[0]] if call.arrays else None
+            outs = tuple([arrays.empty(shape, dtype, like) for dtype in call.out_dtypes])
             args = (*args, *outs)
         else:
             outs = args[nin:]
-        kernel.launch(args, shape, stream)
+        call.kernel.launch(args, shape, stream)
         if self.no_return:
             return None
         return outs[0] if len(outs) == 1 and not self.return_tuple else outs
 
-    def _resolve(
-        self, key: tuple[Any, ...], args: Sequence[Any], block_size: int
-    ) -> tuple[Elementwise, Types]:
+    def _resolve(self, args: Sequence[Any], block_size: int) -> _Call:
         missing = len(self._params) - len(args)
         types = resolve(self.name, self._params, (*args, *[None] * missing))
         for parameter, value in zip(self.out_params, args[self.nin :], strict=False):
@@ -198,54 +228,23 @@ class ElementwiseKernel:
             options=self.options,
             block=block_size,
         )
-        found = kernel, types
-        self._resolved[key] = found
-        return found
+        given = [k for k, x in enumerate(args) if arrays.is_array(x)]
+        looped = tuple(k for k in given if not self._params[k].raw)
+        return _Call(kernel, types.dtypes[self.nin :], tuple(given), looped)
 
-    def _shape(self, args: Sequence[Any], size: int | None) -> tuple[int, ...]:
-        """Find the loop's shape, and check outputs and devices."""
-        current = runtime.current_device_id()
-        shape: tuple[int, ...] | None = None
-        same = True
-        for parameter, x in zip(self._params, args, strict=False):
-            if not arrays.is_array(x):
-                continue
-            if x.device_id != current:
-                arrays.device_of([(parameter.name, x)], self.name, current)
-            if parameter.raw:
-                continue
-            if shape is None:
-                shape = x.shape
-            elif shape != x.shape:
-                same = False
-        if size is not None:
-            if shape is not None:
-                raise ValueError(f"{self.name}: `size` can be given only where all arrays are raw")
-            return (int(size),)
-        if shape is None:
-            raise ValueError(
-                f"{self.name}: no array that is not raw says how many elements there are; "
-                "give `size`"
-            )
-        return shape if same else self._broadcast(args)
-
-    def _broadcast(self, args: Sequence[Any]) -> tuple[int, ...]:
-        named = [
-            (parameter, x.shape)
-            for parameter, x in zip(self._params, args, strict=False)
-            if arrays.is_array(x) and not parameter.raw
-        ]
-        inputs = [shape for parameter, shape in named if parameter in self.in_params]
-        outputs = [(p, shape) for p, shape in named if p not in self.in_params]
+    def _broadcast(self, call: _Call, args: Sequence[Any]) -> tuple[int, ...]:
+        """Broadcast the arrays that are not raw, and check the outputs against the result."""
+        named = [(k, self._params[k].name, args[k].shape) for k in call.looped]
+        inputs = [shape for k, _, shape in named if k < self.nin]
+        outputs = [(name, shape) for k, name, shape in named if k >= self.nin]
         try:
             shape = np.broadcast_shapes(*inputs) if inputs else outputs[0][1]
         except ValueError:
-            shapes = ", ".join(f"{p.name}.shape={shape}" for p, shape in named)
+            shapes = ", ".join(f"{name}.shape={shape}" for _, name, shape in named)
             raise ValueError(f"{self.name}: shapes do not broadcast together: {shapes}") from None
-        for parameter, own in outputs:
+        for name, own in outputs:
             if own != shape:
                 raise ValueError(
-                    f"{self.name}: output `{parameter.name}` has shape {own} but the operation's "
-                    f"is {shape}"
+                    f"{self.name}: output `{name}` has shape {own} but the operation's is {shape}"
                 )
         return shape

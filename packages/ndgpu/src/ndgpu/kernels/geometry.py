@@ -7,7 +7,7 @@ the device cannot launch is refused with a `ValueError`.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ndgpu import driver, runtime
 
@@ -18,8 +18,7 @@ BLOCK = 256
 small enough that a multiprocessor holds several."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one device can launch."""
 
     multiprocessors: int

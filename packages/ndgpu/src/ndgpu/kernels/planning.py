@@ -21,9 +21,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ndgpu.kernels.geometry import row_block
 from ndgpu.kernels.layout import broadcast_strides, collapse, magic
@@ -39,8 +38,7 @@ _RANKS = (1, 2, 3, 4, 6, 8, 16, 32, 64)
 _INT32 = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """What decides the generated source: one kernel per value of this.
 
     Attributes
@@ -66,8 +64,7 @@ class Variant:
     index_rank: int
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """How threads are laid over a collapsed loop.
 
     Attributes

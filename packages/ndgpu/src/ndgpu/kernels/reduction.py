@@ -46,9 +46,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from ndgpu import config, runtime
 from ndgpu.compile import Bound, get_module
@@ -83,8 +82,7 @@ _COLUMN_CHUNK = 64
 """Least elements of one output that a block, or a thread, takes before work is split further."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One launch: the kernel, its geometry and its leading arguments."""
 
     bound: Bound
@@ -100,8 +98,7 @@ class _Step:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
+class _Ready(NamedTuple):
     """The one or two launches of a reduction of one layout."""
 
     first: _Step
@@ -279,7 +276,7 @@ class Reduction:
 
     def _steps(self, device_id: int, layout: _Layout) -> _Ready:
         limits = geometry.limits(device_id)
-        outputs, count = layout.outputs, layout.count
+        outputs, count = layout.outputs, layout.reduced
         second = None
         if _columns(layout):
             tiles = self._has_tiles(layout)
@@ -306,7 +303,7 @@ class Reduction:
         item = self._spec.arrays[layout.lead].dtype.itemsize if layout.rstrides else 0
         return (
             layout.kdims[-1] >= TILE
-            and layout.count >= _TILE_ROWS
+            and layout.reduced >= _TILE_ROWS
             and bool(layout.kept_in)
             and layout.kept_in[layout.lead][-1] == item
         )
@@ -336,7 +333,7 @@ class Reduction:
         for s in strides:
             numbers += (*(0,) * pad, *s)
         kept = struct.pack(f"={len(numbers)}q", *numbers)
-        reduced = _pack_reduced(layout, first, layout.count, chunk, rank, layout.wide)
+        reduced = _pack_reduced(layout, first, layout.reduced, chunk, rank, layout.wide)
         grid = -(-tiles // WARP_ROWS)
         bound = self._bound(device_id, variant)
         return _Step(bound, grid, chunks, 32, (kept, reduced), WARP_ROWS)
@@ -352,7 +349,7 @@ class Reduction:
     ) -> _Step:
         strides, items = self._looped(layout, first, last)
         loop = plan_loop(layout.kdims, strides, items, geometry.BLOCK)
-        count = layout.count if first else chunk
+        count = layout.reduced if first else chunk
         wide = loop.wide or layout.wide or count * layout.outputs > _INT32
         if wide and not loop.wide:
             loop = plan_loop(layout.kdims, strides, items, geometry.BLOCK, wide=True)
@@ -383,7 +380,7 @@ class Reduction:
         chunks: int,
     ) -> _Step:
         strides, _ = self._looped(layout, first, last)
-        count = layout.count if first else chunk
+        count = layout.reduced if first else chunk
         warps = _WARPS if chunk >= _LONG else 1
         rank = round_rank(len(layout.rdims)) if first else 1
         kept_rank = round_rank(len(layout.kdims))
@@ -436,8 +433,7 @@ class Reduction:
         return bound
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(NamedTuple):
     """A reduction's collapsed loops: `kdims` over outputs, `rdims` over what is reduced."""
 
     kdims: tuple[int, ...]
@@ -446,13 +442,13 @@ class _Layout:
     rdims: tuple[int, ...]
     rstrides: tuple[tuple[int, ...], ...]
     outputs: int
-    count: int
+    reduced: int
     lead: int
 
     @property
     def wide(self) -> bool:
         """Whether offsets of reduced elements need 64 bits."""
-        return self.count > _INT32 - 65536 or any(
+        return self.reduced > _INT32 - 65536 or any(
             sum((n - 1) * abs(k) for n, k in zip(self.rdims, s, strict=True)) > _INT32
             for s in self.rstrides
         )
@@ -471,7 +467,7 @@ def _collapse_by(
 
 def _columns(layout: _Layout) -> bool:
     """Decide whether threads lie along the outputs, as neighbours in memory do."""
-    if layout.count < _FEW:
+    if layout.reduced < _FEW:
         return True
     if layout.kdims[-1] < _FEW or not layout.rstrides:
         return False
@@ -491,7 +487,7 @@ def _pack_reduced(
     layout: _Layout, first: bool, count: int, chunk: int, rank: int, wide: bool
 ) -> bytes:
     """``struct _Reduced`` of `ndgpu.kernels.reduction_source`."""
-    numbers = [count, chunk, layout.count]
+    numbers = [count, chunk, layout.reduced]
     tail = b""
     if first:
         pad = rank - len(layout.rdims)

@@ -24,7 +24,7 @@ Guarantees: the source is a function of the description and the variant alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ndgpu.compile.dtypes import cast, ctype
 from ndgpu.kernels.source import DIVISOR, Operand, loop_code, prologue, read
@@ -51,8 +51,7 @@ TILE = 256
 _ITEMS = TILE // 32
 
 
-@dataclass(frozen=True, slots=True)
-class ReductionSpec:
+class ReductionSpec(NamedTuple):
     """Everything about a reduction but its layout."""
 
     name: str
@@ -73,8 +72,7 @@ class ReductionSpec:
         return tuple(o for o in self.inputs if o.kind == "in")
 
 
-@dataclass(frozen=True, slots=True)
-class ReductionVariant:
+class ReductionVariant(NamedTuple):
     """What decides the generated source.
 
     Attributes

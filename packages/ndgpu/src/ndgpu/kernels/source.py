@@ -8,8 +8,7 @@ are the generator's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ __all__ = ["DIVISOR", "LoopCode", "Operand", "Spec", "generate", "loop_code", "p
 Kind = Literal["in", "out", "scalar", "raw", "rawout"]
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(NamedTuple):
     """One operand of a kernel.
 
     Attributes
@@ -43,8 +41,7 @@ class Operand:
     compute: np.dtype[Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """Everything about an elementwise kernel but its layout."""
 
     name: str
@@ -177,8 +174,7 @@ DIVISOR = "struct _Divisor { unsigned int by, multiplier, shift; };"
 """Division by multiplication: `ndgpu.kernels.layout.magic` makes the numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoopCode:
+class LoopCode(NamedTuple):
     """The parts of a kernel that depend on the loop's form.
 
     Attributes
