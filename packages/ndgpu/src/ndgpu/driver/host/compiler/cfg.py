@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from .errors import PtxError
+from .ifconvert import convert
 from .inline import Flat
 from .ptx import Instruction, Register, Symbol
 
@@ -82,6 +83,7 @@ def build(flat: Flat) -> Graph:
         For a branch to a label that is not there, or through a register.
     """
     entry = _cut(flat)
+    convert(entry, flat, _reachable)
     reachable = _reachable(entry)
     loops: list[Loop] = []
     ordered = _order(entry, reachable, None, loops, set())

@@ -14,16 +14,12 @@ from .errors import PtxError
 from .inline import Flat
 from .isa import OPS
 from .isa.table import Op
-from .ptx import Address, Instruction, Operand, Register, Symbol, Vector
+from .ptx import NO_RESULT, Address, Instruction, Operand, Register, Symbol, Vector
 
 __all__ = ["CARRY", "Dataflow", "Step", "bits", "operation", "symbol_of"]
 
 # The carry flag of `add.cc` and its kin, as a register.
 CARRY = "%cc"
-_NO_RESULT = frozenset(
-    ("st", "red", "membar", "fence", "bar", "barrier", "prefetch", "prefetchu", "nanosleep",
-     "applypriority", "discard", "pmevent", "cp")
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -78,7 +74,7 @@ def step(ins: Instruction, registers: dict[str, str], kernel: str) -> Step:
         For an unknown form of an instruction of the tables, or a register not declared.
     """
     op = operation(ins)
-    cut = 0 if ins.opcode in _NO_RESULT else 1
+    cut = 0 if ins.opcode in NO_RESULT else 1
     results, sources = _apart(ins.operands[:cut]), _apart(ins.operands[cut:])
     defines = [r.name for r in results if isinstance(r, Register) and r.name != "_"]
     uses = []

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from .errors import PtxError
 
 __all__ = [
+    "NO_RESULT",
     "SIZES",
     "STORAGE",
     "Address",
@@ -50,6 +51,12 @@ STORAGE = {
     "f32": "float",
     "f64": "double",
 }
+
+# Opcodes whose first operand is a source.
+NO_RESULT = frozenset(
+    ("st", "red", "membar", "fence", "bar", "barrier", "prefetch", "prefetchu", "nanosleep",
+     "applypriority", "discard", "pmevent", "cp")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

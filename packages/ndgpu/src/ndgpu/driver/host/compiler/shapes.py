@@ -372,6 +372,10 @@ def _strides(step: Step, shapes: Sequence[Shape]) -> Shape | None:
         stride, bound = _sum(strides), _plus(bounds)
     elif opcode == "sub":
         stride = _sum([strides[0], _product(strides[1], -1)])
+    elif opcode == "selp" and shapes[2].kind == "uniform" and strides[0] == strides[1]:
+        stride = strides[0]
+        if stride is None:
+            return None
     elif opcode == "neg":
         stride = _product(strides[0], -1)
     elif opcode == "shl" and constants[1] is not None:

@@ -390,6 +390,15 @@ class Writer(Lanes):
         elif step.ins.opcode not in _IGNORED:
             self.compute(step)
 
+    def choose(self, step: Step) -> None:
+        """``choose``: a select of predicates, which PTX has not."""
+        sources = [self.source(o, step) for o in step.sources]
+        if all(self.uniform(s) for s in sources):
+            values = [self.scalar_argument(s, "i1") for s in sources]
+        else:
+            values = [self.vector_argument(s, "i1") for s in sources]
+        self.write_value(step.results[0], self.b.select(values[2], values[0], values[1]))
+
     def fence(self, step: Step) -> None:
         """``membar`` and ``fence``: within a block, order is that of the program."""
         if "cta" not in step.ins.modifiers:
@@ -720,6 +729,7 @@ _EMITTERS = {
     "membar": Writer.fence,
     "fence": Writer.fence,
     "bar": Writer.warp_barrier,
+    "choose": Writer.choose,
     "barrier": Writer.warp_barrier,
     "barred": Writer.barrier_result,
 }
