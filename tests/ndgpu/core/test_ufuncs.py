@@ -163,7 +163,9 @@ def test_out_where_and_dtype():
     check(lambda xp, a: xp.add(a, a, out=xp.empty((3, 4), int), casting="unsafe"), a)
     check(lambda xp, a: xp.divmod(a, 0.3, out=(None, xp.empty((3, 4)))), a)
     check(lambda xp, a: xp.exp(a, dtype="i4"), a)
-    check(lambda xp, a: xp.add(a, a, where=xp.ones(4), out=xp.zeros((3, 4))), a)  # a mask of any dtype
+    check(
+        lambda xp, a: xp.add(a, a, where=xp.ones(4), out=xp.zeros((3, 4))), a
+    )  # a mask of any dtype
     check(lambda xp, a: xp.add(a, xp.ones((5, 4))), a)
 
 

@@ -22,6 +22,7 @@ from ndgpu.core.codegen import convert
 from ndgpu.core.layout import Shape
 from ndgpu.core.ndarray import allocate, ndarray, view_of
 from ndgpu.core.transfer import array, asarray
+from ndgpu.core.ufuncs import TABLE
 from ndgpu.kernels.elementwise import Elementwise, Operand
 
 __all__ = ["getitem", "nonzero", "put_mask", "repeat", "setitem", "take"]
@@ -402,7 +403,10 @@ def take(
     if mode == "wrap":
         indices = indices % n
     elif mode == "clip":
-        indices = (asarray(indices) if isinstance(indices, ndarray) else indices).clip(0, n - 1)
+        if isinstance(indices, ndarray):
+            indices = TABLE["minimum"](TABLE["maximum"](indices, 0), n - 1)
+        else:
+            indices = indices.clip(0, n - 1)
     result = getitem(a, (slice(None),) * axis + (indices,))
     if out is None:
         return result

@@ -163,7 +163,8 @@ def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
     >>> broadcast_shape([(3, 1), (4,)])
     (3, 4)
     """
-    result = list(max(shapes, key=len))
+    longest: Shape = max(shapes, key=len)
+    result = list(longest)
     ndim = len(result)
     for shape in shapes:
         offset = ndim - len(shape)

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ndgpu.core.ndarray import ndarray
 from ndgpu.core.ufuncs import TABLE
 
-__all__ = ["array_function", "array_ufunc", "register"]
+__all__ = ["array_function", "array_ufunc", "attach", "register"]
 
 _functions: dict[Callable[..., Any], Callable[..., Any]] = {}
 
@@ -22,6 +23,20 @@ _functions: dict[Callable[..., Any], Callable[..., Any]] = {}
 def register(numpy_function: Callable[..., Any], ours: Callable[..., Any]) -> None:
     """Let `ours` answer for `numpy_function` when it is called on a device array."""
     _functions[numpy_function] = ours
+
+
+def attach(**methods: Callable[..., Any]) -> None:
+    """Give the array class methods that are written on a later floor.
+
+    Raises
+    ------
+    TypeError
+        If the class has one of them already.
+    """
+    for name, method in methods.items():
+        if name in vars(ndarray):
+            raise TypeError(f"ndarray has a method {name!r} already")
+        setattr(ndarray, name, method)
 
 
 def array_ufunc(

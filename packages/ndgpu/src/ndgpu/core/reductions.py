@@ -22,7 +22,7 @@ from ndgpu.core.codegen import compute_dtype
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray, view_of
 from ndgpu.core.transfer import asarray
-from ndgpu.core.ufunc import REDUCERS
+from ndgpu.core.ufunc import REDUCERS, as_mask
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.kernels.elementwise import Operand
 from ndgpu.kernels.reduction import Reduction
@@ -177,7 +177,7 @@ def _run(
     args: list[ndarray] = [a, *extra]
     masked = where is not True
     if masked:
-        mask = asarray(where, _BOOL)
+        mask = as_mask(where)
         shape = layout.broadcast_shape([shape, mask._shape])
         if shape != a._shape:
             # Axes count from the array's own; a mask with more axes makes it a larger array.
@@ -404,7 +404,7 @@ def mean(
 
 
 def _broadcast_mask(where: Any, a: ndarray) -> ndarray:
-    mask = asarray(where, _BOOL)
+    mask = as_mask(where)
     shape = layout.broadcast_shape([a._shape, mask._shape])
     return view_of(mask, shape, layout.broadcast_strides(mask._shape, mask._strides, shape))
 

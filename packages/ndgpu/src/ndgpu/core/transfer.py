@@ -185,9 +185,14 @@ def asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: bool | None = 
     >>> ndgpu.asarray(x) is x
     True
     """
-    if type(a) is ndarray and dtype is None and copy is None and order == "K":
-        if a._data.device_id == runtime.current_device_id():
-            return a
+    if (
+        type(a) is ndarray
+        and dtype is None
+        and copy is None
+        and order == "K"
+        and a._data.device_id == runtime.current_device_id()
+    ):
+        return a
     return array(a, dtype, copy=copy, order=order)
 
 

@@ -25,7 +25,7 @@ from ndgpu.core.rows import Row
 from ndgpu.core.transfer import asarray
 from ndgpu.kernels.elementwise import Elementwise, Operand
 
-__all__ = ["REDUCERS", "Plan", "ufunc"]
+__all__ = ["REDUCERS", "Plan", "as_mask", "ufunc"]
 
 # Reductions by name; `ndgpu.core.reductions`, which needs ufuncs, puts them here.
 REDUCERS: dict[str, Callable[..., ndarray]] = {}
@@ -71,7 +71,7 @@ class ufunc:
         self.nout = self._twin.nout
         self.nargs = self.nin + self.nout
         self._plans: dict[Any, Plan] = {}
-        self.operator = _binary(self) if self.nin == 2 else _unary(self)
+        self.operator: Callable[..., Any] = _binary(self) if self.nin == 2 else _unary(self)
         self.__doc__ = _docstring(self._twin)
 
     def __repr__(self) -> str:
@@ -179,7 +179,7 @@ class ufunc:
         outs = self._outputs(out)
         guard = None
         if where is not True:
-            guard = asarray(where, np.bool_)
+            guard = as_mask(where)
             shapes.append(guard._shape)
         shape = shapes[0] if len(shapes) == 1 else layout.broadcast_shape(shapes)
         if dtype is not None:
@@ -349,6 +349,17 @@ class ufunc:
         return Plan(kernel, loop, results)
 
 
+def as_mask(where: Any) -> ndarray:
+    """Return a ``where=`` mask as a device array; anything but bool is refused, as in NumPy."""
+    mask = asarray(where)
+    if mask._dtype.kind != "b":
+        raise TypeError(
+            f"Cannot cast array data from {mask._dtype!r} to dtype('bool') according to the rule "
+            "'safe'"
+        )
+    return mask
+
+
 def _operand(value: Any) -> tuple[Any, Any]:
     """Return an operand and its kind: the dtype of an array, the type of a number, else None."""
     kind = type(value)
@@ -359,10 +370,10 @@ def _operand(value: Any) -> tuple[Any, Any]:
     if kind is bool:
         return value, np.bool_
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        value = value[()]
-        return value, as_dtype(value.dtype).type
+        scalar: Any = value[()]  # type: ignore[index]
+        return scalar, as_dtype(scalar.dtype).type
     if isinstance(value, _WEAK):
-        weak = next(t for t in _WEAK if isinstance(value, t))
+        weak: Any = next(t for t in _WEAK if isinstance(value, t))
         return weak(value), weak
     if isinstance(value, (ndarray, list, tuple)) or hasattr(value, "__cuda_array_interface__"):
         value = asarray(value)

@@ -6,6 +6,7 @@ library that multiplies matrices.
 
 from __future__ import annotations
 
+from ndgpu.linalg import methods as _methods
 from ndgpu.linalg.norms import norm
 from ndgpu.linalg.product import matmul, matrix_transpose, outer, tensordot, vecdot
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -73,17 +74,17 @@ def _multiply_in_place(a: ndarray, b: ndarray, c: ndarray) -> bool:
         return True
     # What was queued before must have been done: from here on it is the processor's turn.
     runtime.get_current_stream().synchronize()
-    left, right, result = (_in_place(x) for x in (a, b, c))
+    first, second, result = (_in_place(x) for x in (a, b, c))
     if len(result) == 1:
         # One product of two matrices has the shortest way to BLAS.
-        np.dot(left[0], right[0], out=result[0])
+        np.dot(first[0], second[0], out=result[0])
     else:
-        np.matmul(left, right, out=result)
+        np.matmul(first, second, out=result)
     return True
 
 
 def _in_place(a: ndarray) -> np.ndarray:
     """A NumPy array over the memory of `a`; not valid after `a` is."""
     low, high = layout.extent(a._shape, a._strides, a._dtype.itemsize)
-    buffer = (ctypes.c_char * (high - low)).from_address(a._ptr + low)
+    buffer: Any = (ctypes.c_char * (high - low)).from_address(a._ptr + low)
     return np.ndarray(a._shape, a._dtype, buffer, -low, a._strides)

@@ -6,4 +6,6 @@ functions are written with it.
 
 from __future__ import annotations
 
+from ndgpu.routines import methods as _methods
+
 __all__: list[str] = []

@@ -217,7 +217,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> nd
     if step is None:
         numbers[2] = 1
     start, stop, step = numbers
-    kind = as_dtype(np.result_type(*numbers) if dtype is None else dtype)
+    if dtype is None:
+        # NumPy promotes from int64 here, and no number is weak.
+        dtype = np.result_type(np.int64, *[np.asarray(v).dtype for v in numbers])
+    kind = as_dtype(dtype)
     if step == 0:
         raise ZeroDivisionError("division by zero")
     span = (stop - start) / step
@@ -296,7 +299,7 @@ def linspace(
         delta = TABLE["subtract"](TABLE["multiply"](stop, 1.0), start)
         numbers = views.reshape(arange(0, num, dtype=delta.dtype), (-1,) + (1,) * delta.ndim)
         step = delta / intervals if intervals > 0 else full_like(delta, np.nan)
-        result = numbers * (step if intervals > 0 else delta) + start
+        result = TABLE["add"](TABLE["multiply"](numbers, step if intervals > 0 else delta), start)
         if endpoint and num > 1:
             result[-1] = stop
         result = views.moveaxis(result, 0, axis)
@@ -402,13 +405,13 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = float) -> ndarray
 def tril(m: Any, k: int = 0) -> ndarray:
     """Return a copy of `m` with zeros above a diagonal of its last two axes."""
     m = asarray(m)
-    return _masked(m, tri(*m._shape[-2:], k=k, dtype=bool))
+    return _masked(m, tri(m._shape[-2], m._shape[-1], k, bool))
 
 
 def triu(m: Any, k: int = 0) -> ndarray:
     """Return a copy of `m` with zeros below a diagonal of its last two axes."""
     m = asarray(m)
-    return _masked(m, TABLE["logical_not"](tri(*m._shape[-2:], k=k - 1, dtype=bool)))
+    return _masked(m, TABLE["logical_not"](tri(m._shape[-2], m._shape[-1], k - 1, bool)))
 
 
 def _masked(m: ndarray, mask: ndarray) -> ndarray:

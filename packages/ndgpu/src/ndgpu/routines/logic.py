@@ -136,14 +136,18 @@ def may_share_memory(a: Any, b: Any, max_work: int | None = None) -> bool:
     return a.device_id == b.device_id and casts.overlaps(a, b)
 
 
-def shares_memory(a: Any, b: Any, max_work: int | None = None) -> bool:
+def shares_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     """Tell whether two arrays have an element's byte in common, exactly.
 
     NumPy solves the question of strides; it is given the addresses, never the memory.
     """
     if not may_share_memory(a, b):
         return False
-    return bool(np.shares_memory(_addresses(a), _addresses(b), max_work=max_work or -1))
+    return bool(
+        np.shares_memory(
+            _addresses(a), _addresses(b), max_work=-1 if max_work is None else max_work
+        )
+    )
 
 
 class _Addresses:

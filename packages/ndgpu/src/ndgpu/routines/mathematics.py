@@ -93,6 +93,13 @@ def clip(
     for k, bound in enumerate(bounds):
         if isinstance(bound, (list, tuple, np.ndarray)):
             bounds[k] = asarray(bound)
+    if a._dtype.kind in "iu":
+        # A bound beyond what the dtype can hold is no bound.
+        info = np.iinfo(a._dtype)
+        if type(bounds[0]) is int and bounds[0] < info.min:
+            bounds[0] = None
+        if type(bounds[1]) is int and bounds[1] > info.max:
+            bounds[1] = None
     asked = [b._dtype if isinstance(b, ndarray) else b for b in bounds if b is not None]
     loop = as_dtype(np.result_type(a._dtype, *asked) if dtype is None else dtype)
     kinds = (

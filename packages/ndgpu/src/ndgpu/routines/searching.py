@@ -60,7 +60,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
         return indexing.nonzero(condition)
     if x is None or y is None:
         raise ValueError("either both or neither of x and y should be given")
-    operands = []
+    operands: list[Any] = []
     for value in (x, y):
         number = isinstance(value, (int, float, complex, np.generic)) or (
             isinstance(value, np.ndarray) and value.ndim == 0
@@ -69,7 +69,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
         if not number:
             operands[-1] = asarray(value)
     kind = as_dtype(np.result_type(*[v._dtype if isinstance(v, ndarray) else v for v in operands]))
-    kinds = [v._dtype if isinstance(v, ndarray) else type(v) for v in operands]
+    kinds: list[Any] = [v._dtype if isinstance(v, ndarray) else type(v) for v in operands]
     shapes = [v._shape for v in (condition, *operands) if isinstance(v, ndarray)]
     result = allocate(layout.broadcast_shape(shapes), kind)
     kernel = _where_kernel(condition._dtype, *kinds, kind)
