@@ -442,3 +442,84 @@ def test_recursion_and_undefined_functions_are_refused(ptx_of):
     source = 'extern "C" __global__ void k(int* x) { printf("%d", *x); }'
     with pytest.raises(PtxError, match="vprintf"):
         load(ptx_of(source))
+
+
+# -- strides and branches ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [(64,), (33,), (7,), (8, 8)])
+def test_strides_known_only_at_run_time(cuda, rng, block):
+    """Rows, broadcasts, gaps and reversed order, as strided arrays have them."""
+    program = cuda(
+        _INDEX
+        + """
+extern "C" __global__ void k(const char* x, char* y, int sx, int sy, int n) {
+  int i = global_index();
+  if (i < n) *(float*)(y + i * sy) = *(const float*)(x + i * sx) + 1.f; }
+extern "C" __global__ void wide(const char* x, char* y, long long sx, long long sy, int n) {
+  int i = global_index();
+  if (i < n) *(float*)(y + i * sy) = *(const float*)(x + i * sx) + 1.f; }
+extern "C" __global__ void rows(const float2* x, float2* y, int s, int n) {
+  for (int i = threadIdx.x; i < n; i += s) y[i] = x[i]; }
+"""
+    )
+    n = 2 * int(np.prod(block)) - 3
+    source = rng.random(4 * n, np.float32)
+    for step in (1, 0, 2, 3, -1, -2):
+        for out in (1, 2, -1):
+            x = source[::step] if step else np.broadcast_to(source[:1], n)
+            x = x[:n]
+            store = np.zeros(4 * n, np.float32)
+            y = store[::out][:n]
+            wanted = store.copy()
+            wanted[::out][:n] = x + 1
+            for name, integer in (("k", _I), ("wide", _Q)):
+                store[:] = 0
+                assert program.launch(
+                    name, (2,), block, ctypes.c_uint64(x.ctypes.data),
+                    ctypes.c_uint64(y.ctypes.data), integer(4 * step), integer(4 * out), _I(n),
+                ) == 0  # fmt: skip
+                np.testing.assert_array_equal(store, wanted, f"{name} {step} {out}")
+    pairs = rng.random((64, 2), np.float32)
+    copied = np.zeros_like(pairs)
+    assert program.launch("rows", (1,), (32,), pairs, copied, _I(32), _I(60)) == 0
+    np.testing.assert_array_equal(copied[:60], pairs[:60])
+    assert (copied[60:] == 0).all()
+
+
+def test_short_branches_on_nan_and_nested_conditions(cuda, rng):
+    """What is turned into selects gives what the branches gave."""
+    program = cuda("""
+extern "C" __global__ void k(const float* x, const float* y, float* out, int* place) {
+  int t = blockIdx.x * blockDim.x + threadIdx.x; float a = x[t], b = y[t]; int p = 1;
+  bool swap = (b != b && a == a) || (!(a != a) && b > a);
+  if (swap) { float c = a; a = b; b = c; p = 2; }
+  if (a > 0.5f) { if (b > 0.25f && p == 2) p += 10;
+    else if (b < 0.1f || a > 0.9f) { p += 20; b = -b; } }
+  else if (a < 0.2f) b = a * 3.f; else { p -= 5; if (p < 0) { a += 1.f; p = -p; } }
+  out[2 * t] = a; out[2 * t + 1] = b; place[t] = p; }""")
+    for threads in (64, 45):
+        x, y = rng.random((2, threads), np.float32)
+        x[::7] = np.nan
+        y[::5] = np.nan
+        out, place = np.zeros((threads, 2), np.float32), np.zeros(threads, np.int32)
+        assert program.launch("k", (1,), (threads,), x, y, out, place) == 0
+        for t in range(threads):
+            a, b, p = x[t], y[t], 1
+            if (b != b and a == a) or (a == a and b > a):
+                a, b, p = b, a, 2
+            if a > 0.5:
+                if b > 0.25 and p == 2:
+                    p += 10
+                elif b < np.float32(0.1) or a > np.float32(0.9):
+                    p += 20
+                    b = -b
+            elif a < np.float32(0.2):
+                b = a * np.float32(3)
+            else:
+                p -= 5
+                if p < 0:
+                    a += np.float32(1)
+                    p = -p
+            np.testing.assert_array_equal(out[t], [a, b])
+            assert place[t] == p

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from .errors import PtxError
 from .program import Kernel, Program, load
-from .ptx import Param, Variable
+from .syntax import Param, Variable
 
 __all__ = ["Kernel", "Param", "Program", "PtxError", "Variable", "load"]

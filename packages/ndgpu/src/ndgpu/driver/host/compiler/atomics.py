@@ -10,7 +10,7 @@ from .builder import Builder, Value
 from .dataflow import Step
 from .isa import OPS
 from .memory import MEMORY_TYPES, Memory
-from .ptx import Instruction
+from .syntax import Instruction
 
 __all__ = ["Atomics"]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from .errors import PtxError
 from .ifconvert import convert
 from .inline import Flat
-from .ptx import Instruction, Register, Symbol
+from .syntax import Instruction, Register, Symbol
 
 __all__ = ["Block", "Graph", "Loop", "build"]
 

@@ -14,7 +14,7 @@ from .errors import PtxError
 from .inline import Flat
 from .isa import OPS
 from .isa.table import Op
-from .ptx import NO_RESULT, Address, Instruction, Operand, Register, Symbol, Vector
+from .syntax import NO_RESULT, Address, Instruction, Operand, Register, Symbol, Vector
 
 __all__ = ["CARRY", "Dataflow", "Step", "bits", "operation", "symbol_of"]
 

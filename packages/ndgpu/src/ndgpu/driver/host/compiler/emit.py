@@ -17,8 +17,8 @@ from .dataflow import CARRY, Dataflow, Step
 from .errors import PtxError
 from .isa.table import Op
 from .nans import observed
-from .ptx import STORAGE, Immediate, Operand, Register, Symbol
 from .shapes import UNIFORM, VARYING, Shape, Shapes, Variant
+from .syntax import STORAGE, Immediate, Operand, Register, Symbol
 
 __all__ = ["Emitter", "Held", "Mask"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .builder import BITS
-from .ptx import Variable
+from .syntax import Variable
 
 __all__ = ["ALIGN", "WORDS", "Layout", "layout", "rounded", "slots"]
 

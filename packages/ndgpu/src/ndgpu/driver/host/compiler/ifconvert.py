@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from .inline import Flat
 from .isa import OPS
-from .ptx import NO_RESULT, STORAGE, Instruction, Operand, Register, Vector, rename
+from .syntax import NO_RESULT, STORAGE, Instruction, Operand, Register, Vector, rename
 
 if TYPE_CHECKING:
     from .cfg import Block

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 
 from .errors import PtxError
-from .ptx import (
+from .syntax import (
     SIZES,
     Address,
     Function,

@@ -6,8 +6,8 @@ from .atomics import Atomics
 from .builder import Value
 from .dataflow import Step
 from .emit import Held
-from .ptx import Immediate, Operand, Symbol
 from .shapes import UNIFORM, VARYING, Shape
+from .syntax import Immediate, Operand, Symbol
 
 __all__ = ["SPECIALS", "Lanes"]
 

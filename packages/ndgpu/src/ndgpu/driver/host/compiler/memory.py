@@ -16,8 +16,8 @@ from . import lanewise
 from .builder import BITS, Value
 from .dataflow import Step
 from .emit import Emitter, Held
-from .ptx import SIZES, Address, Immediate, Operand, Symbol
 from .shapes import UNIFORM, VARYING
+from .syntax import SIZES, Address, Immediate, Operand, Symbol
 
 __all__ = ["MEMORY_TYPES", "Memory", "Place"]
 

@@ -20,8 +20,8 @@ from .dataflow import Dataflow
 from .errors import PtxError
 from .frames import Layout, layout
 from .inline import flatten
-from .ptx import Param, Variable
 from .shapes import WARP_OPCODES, Variant
+from .syntax import Function, Module, Param, Symbol, Variable
 from .writer import Writer, check_barriers
 
 __all__ = ["Kernel", "Program", "load"]
@@ -80,8 +80,8 @@ class Kernel:
     def __init__(
         self,
         program: Program,
-        module: ptx.Module,
-        function: ptx.Function,
+        module: Module,
+        function: Function,
         shared: list[Variable],
     ) -> None:
         self.program = program
@@ -202,7 +202,7 @@ def _symbols(flow: Dataflow) -> set[str]:
         for step in steps:
             for operand in step.sources:
                 base = getattr(operand, "base", operand)
-                if isinstance(base, ptx.Symbol):
+                if isinstance(base, Symbol):
                     found.add(base.name)
     return found
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from .cfg import Block, Graph, Loop
 from .dataflow import Dataflow, Step, bits
-from .ptx import SIZES, Address, Immediate, Operand, Register, Symbol
+from .syntax import SIZES, Address, Immediate, Operand, Register, Symbol
 
 __all__ = ["UNIFORM", "VARYING", "WARP_OPCODES", "Shape", "Shapes", "Variant"]
 
