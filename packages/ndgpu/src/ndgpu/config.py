@@ -108,6 +108,21 @@ TABLE: dict[str, Variable] = {
             "Memory of one host device, in bytes (`4GiB`); half of the machine's by default.",
         ),
         Variable(
+            "NDGPU_HOST_STREAMS",
+            _choice("async", "eager", "deferred"),
+            lambda: "eager",
+            "When a host device runs what its streams are given: `async`, while the program goes "
+            "on; `eager`, within the call; `deferred`, no sooner than somebody waits for it, "
+            "which exposes waits that are missing.",
+        ),
+        Variable(
+            "NDGPU_HOST_STRESS",
+            int,
+            lambda: None,
+            "A seed by which the order of blocks in a launch and of independent streams is drawn, "
+            "the same each time; streams run work when somebody waits, and at times before.",
+        ),
+        Variable(
             "NDGPU_MEMORY_LIMIT",
             _bytes,
             lambda: 0,

@@ -1,12 +1,12 @@
 """Host devices of a test's own, beside those that the rest of the process uses."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ndgpu.driver import host
-from ndgpu.driver.host import context
+from ndgpu.driver.host import context, queues
 from ndgpu.driver.host.context import Device
 
 MEMORY = 1 << 28
@@ -42,6 +42,18 @@ def other(monkeypatch: pytest.MonkeyPatch, device: Device) -> Iterator[Device]:
     host.cuDevicePrimaryCtxRetain(second.ordinal)
     yield second
     host.cuDevicePrimaryCtxReset(second.ordinal)
+
+
+@pytest.fixture
+def streams() -> Iterator[Callable[..., None]]:
+    """Set when streams run their work, as `queues.Policy` has it; afterwards it is as before."""
+    before = queues.policy
+
+    def use(streams: str, stress: int | None = None) -> None:
+        queues.use_policy(queues.Policy(streams, stress))
+
+    yield use
+    queues.use_policy(before)
 
 
 def value(result: tuple):

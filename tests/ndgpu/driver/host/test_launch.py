@@ -23,7 +23,10 @@ def load(monkeypatch, kernel: Kernel, *variables: Variable) -> int:
 
 
 def run(function: int, grid=(1, 1, 1), block=(1, 1, 1), shared=0, stream=0, params=0, extra=0):
-    return host.cuLaunchKernel(function, *grid, *block, shared, stream, params, extra)
+    """Launch, and let the kernel run; return what the launch did."""
+    result = host.cuLaunchKernel(function, *grid, *block, shared, stream, params, extra)
+    host.cuCtxSynchronize()
+    return result
 
 
 @pytest.fixture
@@ -38,18 +41,22 @@ def test_what_native_code_is_given(device, monkeypatch):
     seen = []
 
     def body(args, given, first, end, scratch):
-        seen.append((args, list(given.grid), list(given.block), given.dynamic_shared))
+        seen.append((list(given.grid), list(given.block), given.dynamic_shared))
+        pointers = ctypes.cast(args, ctypes.POINTER(ctypes.c_void_p))
+        seen.append((read(pointers[0], 8), read(pointers[1], 4)))
         pointers = ctypes.cast(given.variables, ctypes.POINTER(ctypes.c_void_p))
         seen.append((pointers[0], pointers[1], scratch % 64))
         ctypes.memset(scratch, 0, 1024 + 512)
 
     variables = (Variable("a", "global", 8, 8, b"x"), Variable("b", "const", 8, 8, b"y"))
     function = load(monkeypatch, Kernel(body, shared_bytes=1024, params=1), *variables)
-    arguments = (ctypes.c_void_p * 2)()
+    values = (ctypes.create_string_buffer(b"abcdefgh", 8), ctypes.create_string_buffer(b"wxyz", 4))
+    arguments = (ctypes.c_void_p * 2)(*map(ctypes.addressof, values))
     address = ctypes.addressof(arguments)
     assert run(function, (2, 3, 4), (8, 4, 2), 512, params=address) == OK
-    assert seen[0] == (address, [2, 3, 4], [8, 4, 2], 512)
-    a, b, misaligned = seen[1]
+    assert seen[0] == ([2, 3, 4], [8, 4, 2], 512)
+    assert seen[1] == (b"abcdefgh", b"wxyz")
+    a, b, misaligned = seen[2]
     assert (read(a, 1), read(b, 1), misaligned) == (b"x", b"y", 0)
 
 
@@ -176,8 +183,11 @@ def test_every_block_runs_once(device, monkeypatch, threads, number, blocks):
         assert covered(kernel.ranges) == list(range(blocks))
 
 
-def test_large_launches_use_all_threads_and_small_ones_their_own(device, monkeypatch, threads):
+def test_large_launches_use_all_threads_and_small_ones_their_own(
+    device, monkeypatch, threads, streams
+):
     threads(2)
+    streams("eager")
     both = threading.Event()
     ran = set()
     came = set()
@@ -247,7 +257,7 @@ def test_an_interrupt_waits_for_the_helpers(device, monkeypatch, threads):
         return 0
 
     with pytest.raises(KeyboardInterrupt):
-        workers.share(native, 0, 0, 0, 100, 1, 64)
+        workers.Job(native, 0, 0, 0, 100, 1, 64).run()
     assert len(done) == 99  # all chunks but the interrupted one have run, and nobody is left
 
 
@@ -259,10 +269,11 @@ def test_scratch_grows_and_stays():
     ctypes.memset(large, 1, 1 << 20)
 
 
-def test_helpers_are_started_anew_after_fork(device, monkeypatch, threads):
+def test_helpers_are_started_anew_after_fork(device, monkeypatch, threads, streams):
     import multiprocessing
     import warnings
 
+    streams("async")
     threads(2)
     monkeypatch.setattr(launch, "_WORTH_SHARING", 0)
     kernel = Kernel()

@@ -48,7 +48,9 @@ class Context:
     detail : str
         The words that go with `error`.
     streams : dict
-        The streams by handle, 0 for the default stream.
+        The streams by handle, 0 for the legacy default stream.
+    active : set
+        The streams that have work which has not run, destroyed ones among them.
     owned : dict
         By handle, the events and modules made here; each has a ``release()``.
     peers : set of int
@@ -62,6 +64,7 @@ class Context:
         self.detail = detail
         self.users = 0
         self.streams: dict[int, Any] = {}
+        self.active: set[Any] = set()
         self.owned: dict[int, Any] = {}
         self.peers: set[int] = set()
 
@@ -74,22 +77,26 @@ class Context:
         if self.error is None:
             self.error, self.detail = code, detail
 
-    def synchronize(self) -> None:
-        """Return when the work of all streams has run."""
-        for stream in list(self.streams.values()):
-            stream.synchronize()
+    def synchronize(self) -> bool:
+        """Return when the work of all streams has run.
+
+        Returns False at once where the calling thread interrupts such work, and cannot wait.
+        """
+        return all(stream.wait(stream.submitted) for stream in list(self.active))
 
     def destroy(self) -> None:
         """Release all that was made here, and refuse calls until someone retains it again."""
         device = self.device
+        # What waits to run sees that it may not.
+        self.error = CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED
+        self.detail = f"the primary context of host device {device.ordinal} is not retained"
+        self.synchronize()
         for things in (self.streams, self.owned, device.blocks):  # modules free variables
             for thing in list(things.values()):
                 thing.release()
         self.owned.clear()
         self.peers.clear()
         self.users = 0
-        self.error = CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED
-        self.detail = f"the primary context of host device {device.ordinal} is not retained"
 
 
 class Device:
@@ -124,7 +131,7 @@ class Device:
 
 
 class _Thread(threading.local):
-    """What each thread has of its own: its current context, and those pushed below it."""
+    """What each thread has of its own: current contexts, and a default stream in each."""
 
     context = Context(
         Device(-1, 0),
@@ -133,6 +140,7 @@ class _Thread(threading.local):
         0,
     )
     stack: tuple[Context, ...] = ()
+    streams: Any = None  # see `stream.find_stream`
 
 
 thread = _Thread()

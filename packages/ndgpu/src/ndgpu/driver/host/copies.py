@@ -2,21 +2,33 @@
 
 A device pointer must lie, with all its bytes, within one allocation; that is
 checked before anything is enqueued.  A host pointer is taken as it comes.
+
+When an asynchronous copy returns is as in CUDA: pinned and device memory is copied in
+stream order, later; pageable memory to copy from has been read by then, if need be into
+a buffer between; pageable memory to copy to has been written.
 """
 
 from __future__ import annotations
 
+import ctypes
+
 from cuda.bindings.driver import CUresult
 
+from ndgpu.driver.host import queues
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.libc import libc
-from ndgpu.driver.host.memory import contains, find
+from ndgpu.driver.host.memory import Block, contains, find
 from ndgpu.driver.host.results import OK, fail
 from ndgpu.driver.host.stream import bad_stream, find_stream
 
 __all__: list[str] = []
 
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
+# Pageable memory up to this size is copied aside, to be copied to the device later.
+_STAGED = 64 << 10
+# Bytes that a copy and a fill get done in a nanosecond, to tell which are short.
+_COPY_RATE = 8
+_FILL_RATE = 16
 
 
 def _outside(call: str, role: str, pointer: int, size: int) -> tuple:
@@ -31,10 +43,15 @@ def _outside(call: str, role: str, pointer: int, size: int) -> tuple:
     return fail(_INVALID, f"{call}: the {role} of {size} bytes at {pointer:#x} {where}")
 
 
-def _past_end(pointer: int, size: int) -> bool:
-    """Whether a pointer of either kind starts in an allocation and leaves it."""
-    block = find(pointer)
-    return block is not None and pointer + size > block.address + block.size
+def _bad(block: Block | None, pointer: int, size: int, device: bool) -> bool:
+    """Whether `size` bytes at a pointer into `block` may not be copied."""
+    if block is None:
+        return device or not pointer
+    return pointer + size > block.address + block.size
+
+
+def _is_host(block: Block | None) -> bool:
+    return block is None or block.kind == "pinned"
 
 
 def _copy(call: str, dst: int, src: int, size: int, hStream: int, devices: str) -> tuple:
@@ -47,12 +64,21 @@ def _copy(call: str, dst: int, src: int, size: int, hStream: int, devices: str) 
         return bad_stream(call, hStream)
     if size <= 0:
         return OK if size == 0 else fail(_INVALID, f"{call}: a size of {size} bytes")
-    if not contains(dst, size) and ("d" in devices or not dst or _past_end(dst, size)):
+    target, source = find(dst), find(src)
+    if _bad(target, dst, size, "d" in devices):
         return _outside(call, "destination", dst, size)
-    if not contains(src, size) and ("s" in devices or not src or _past_end(src, size)):
+    if _bad(source, src, size, "s" in devices):
         return _outside(call, "source", src, size)
-    stream.enqueue(libc.memmove, dst, src, size)
-    return OK
+    if target is None or (_is_host(target) and _is_host(source)):
+        stream.wait(stream.enqueue(libc.memmove, dst, src, size))
+    elif source is not None:
+        stream.enqueue(libc.memmove, dst, src, size, cost=size // _COPY_RATE)
+    elif not stream.attempt(libc.memmove, dst, src, size):
+        if size <= _STAGED or not queues.policy.threads:
+            stream.enqueue(libc.memmove, dst, ctypes.string_at(src, size), size)
+        else:
+            stream.wait(stream.enqueue(libc.memmove, dst, src, size))
+    return stream.context.refuse() if stream.context.error is not None else OK
 
 
 def _finish(result: tuple) -> tuple:
@@ -163,7 +189,8 @@ def _fill(call: str, pointer: int, value: int, count: int, width: int, hStream: 
         return fail(_INVALID, f"{call}: {pointer:#x} is not aligned to {width} bytes")
     if not contains(pointer, count * width):
         return _outside(call, "destination", pointer, count * width)
-    stream.enqueue(_FILLS[width], pointer, value & ((1 << 8 * width) - 1), count)
+    cost = count * width // _FILL_RATE
+    stream.enqueue(_FILLS[width], pointer, value & ((1 << 8 * width) - 1), count, cost=cost)
     return OK
 
 

@@ -2,22 +2,27 @@
 
 What depends on a kernel's geometry alone (is it allowed, which code runs it,
 how much scratch memory does it need) is worked out once per geometry and kept
-in a `_Plan`; after that a launch is two look-ups and one call of native code.
-Launches that take long enough are spread over threads (`workers`).
+in a `_Plan`; after that a launch is two look-ups and, if nothing is ahead of it and
+launches of this plan are known to be short, one call of native code.  Others are
+enqueued with a copy of their arguments.  Launches that take long enough are spread
+over threads (`workers`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import random
+import struct
 import threading
 import time
 
 from cuda.bindings.driver import CUresult
 
-from ndgpu.driver.host import attributes, workers
+from ndgpu.driver.host import attributes, queues, workers
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.module import Function, bad_function, functions
+from ndgpu.driver.host.queues import UNKNOWN
 from ndgpu.driver.host.results import OK, fail
 from ndgpu.driver.host.stream import bad_stream, find_stream
 
@@ -33,6 +38,13 @@ _WORTH_FETCHING = 30_000
 _CHUNKS = 8
 # A kernel launched with more different geometries than this is one that never repeats them.
 _MAX_PLANS = 256
+# Into how many ranges a launch is cut whose blocks run in an order drawn by chance.
+_SHUFFLED = 1024
+_PAGE = 4096
+_ALIGN = 64
+
+_move = ctypes.PyDLL(None).memmove  # for a few bytes: keeps the interpreter lock
+_move.restype, _move.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 _prototype = ctypes.CFUNCTYPE(
     ctypes.c_int32,
@@ -59,12 +71,13 @@ class _Launch(ctypes.Structure):
 class _Plan:
     """All about launches of one kernel with one geometry.
 
-    `cost` is the time that one launch takes on one thread, in nanoseconds, as measured; 0
-    before the first.
+    `cost` is the time that one launch takes on one thread, in nanoseconds, as measured;
+    `UNKNOWN` before the first.
     """
 
     __slots__ = (
-        "_keep", "address", "blocks", "cost", "function", "native", "scratch", "wants_params"
+        "_keep", "_sizes", "_table", "address", "blocks", "cost", "function", "native", "scratch",
+        "wants_params",
     )  # fmt: skip
 
     def __init__(self, function: Function, geometry: tuple[int, ...]) -> None:
@@ -78,7 +91,46 @@ class _Plan:
         self.blocks = grid[0] * grid[1] * grid[2]
         self.wants_params = bool(kernel.params)
         self.function = function
-        self.cost = 0
+        self.cost = UNKNOWN
+        self._sizes = tuple([param.size for param in kernel.params])
+        self._table = struct.Struct(f"{len(kernel.params)}P")
+
+    def learn(self, nanoseconds: int) -> None:
+        """Take note of how long a launch took.
+
+        An odd one, that the system interrupted, makes no great difference.
+        """
+        self.cost = min(max(nanoseconds, 1), 2 * self.cost + 1000)
+
+    def copy_params(self, params: int) -> tuple[int, object]:
+        """Return the address of a copy of the arguments, and what to keep alive for it."""
+        if not self.wants_params:
+            return 0, None
+        addresses = self._table.unpack(ctypes.string_at(params, self._table.size))
+        sizes = self._sizes
+        low = min(addresses)
+        high = max([address + size for address, size in zip(addresses, sizes, strict=True)])
+        if high - low <= _PAGE:
+            # Arguments side by side are copied with what is between them, which can be read: no
+            # page lies between the first and the last.
+            offsets = [address - low for address in addresses]
+            pieces = [(low, 0, high - low)]
+        else:
+            offsets, pieces, end = [], [], 0
+            for address, size in zip(addresses, sizes, strict=True):
+                offset = end + (address - low - end) % _ALIGN  # as it was aligned
+                offsets.append(offset)
+                pieces.append((address, offset, size))
+                end = offset + size
+            high = low + end
+        buffer = (ctypes.c_ubyte * (self._table.size + _ALIGN + high - low))()
+        start = ctypes.addressof(buffer)
+        copied = start + self._table.size
+        copied += (low - copied) % _ALIGN
+        self._table.pack_into(buffer, 0, *[copied + offset for offset in offsets])
+        for address, offset, size in pieces:
+            _move(copied + offset, address, size)
+        return start, buffer
 
 
 # Compiling is for one thread at a time; a forked child must not find it held by no one.
@@ -192,52 +244,115 @@ def cuLaunchKernel(
             + ("`extra` is not supported" if extra else "kernelParams is a null pointer")
         )
         return fail(CUresult.CUDA_ERROR_NOT_SUPPORTED if extra else _INVALID, detail)
-    stream.enqueue(_run, plan, kernelParams)
+    if plan.cost <= queues.policy.short:
+        claim = object()
+        try:
+            if stream.begin(claim):
+                _run(plan, kernelParams, _Progress())
+                return OK
+        finally:
+            if stream._claim is claim:
+                stream.end(claim)
+    params, kept = plan.copy_params(kernelParams)
+    stream.enqueue(_run, plan, params, _Progress(kept), cost=UNKNOWN)
     return OK
 
 
-def _run(plan: _Plan, params: int) -> None:
-    """Run a launch to its end; a failure poisons the context."""
+class _Progress:
+    """How far a launch got, so that it can go on if it was interrupted: `first` has not begun."""
+
+    __slots__ = ("_keep", "first", "job", "ranges")
+
+    def __init__(self, keep: object = None) -> None:
+        self._keep = keep  # the copy of the arguments
+        self.first = 0
+        self.job: workers.Job | None = None
+        self.ranges: list[int] | None = None
+
+
+def _run(plan: _Plan, params: int, progress: _Progress) -> None:
+    """Run what is left of a launch; a failure poisons the context.
+
+    An interrupt can come before or after a call of native code and not between a statement
+    and the call in the next, so `progress` tells what has been called.
+    """
     address = workers.scratch(plan.scratch)
     if not address:
         code = int(CUresult.CUDA_ERROR_OUT_OF_MEMORY)
+    elif queues.policy.random is not None:
+        code = _run_shuffled(plan, params, progress, address, queues.policy.random)
     elif plan.blocks == 1:
-        code = plan.native(params, plan.address, 0, 1, address)
+        code = 0
+        if progress.first == 0:
+            native, launch, clock = plan.native, plan.address, time.perf_counter_ns
+            start = clock()
+            progress.first = 1
+            code = native(params, launch, 0, 1, address)
+            plan.learn(clock() - start)
     else:
-        code = _run_many(plan, params, address)
+        code = _run_many(plan, params, progress, address)
     if code:
         function = plan.function
         error = CUresult(code)
         function.context.poison(error, f"kernel {function.name} failed with {error.name}")
 
 
-def _run_many(plan: _Plan, params: int, address: int) -> int:
+def _run_many(plan: _Plan, params: int, progress: _Progress, address: int) -> int:
     """Run a launch of several blocks here, or on all threads if it takes long."""
     native, launch, blocks = plan.native, plan.address, plan.blocks
-    first = 0
-    start = time.perf_counter_ns()
-    if plan.cost == 0:
+    clock = time.perf_counter_ns
+    first = progress.first
+    start = clock()
+    if plan.cost == UNKNOWN and first == 0:
         # How long a block takes is not known yet: run a few, and see.
-        first = max(1, blocks >> 6)
+        progress.first = first = max(1, blocks >> 6)
         code = native(params, launch, 0, first, address)
         if code:
             return code
-        plan.cost = max(1, (time.perf_counter_ns() - start) * blocks // first)
-        start = time.perf_counter_ns()
+        plan.learn((clock() - start) * blocks // first)
+        start = clock()
     left = blocks - first
     threads = 1
-    if plan.cost * left > _WORTH_SHARING * blocks:
+    job = progress.job
+    if job is None and plan.cost * left > _WORTH_SHARING * blocks:
         threads = workers.count()
-    if threads == 1:
-        code = native(params, launch, first, blocks, address)
+        if threads > 1:
+            step = max(
+                1,
+                left // (threads * _CHUNKS),
+                min(_WORTH_FETCHING * blocks // plan.cost, left // threads),
+            )
+            job = progress.job = workers.Job(
+                native, params, launch, first, blocks, step, plan.scratch
+            )
+    if job is not None:
+        code = job.run()
     else:
-        step = max(
-            1,
-            left // (threads * _CHUNKS),
-            min(_WORTH_FETCHING * blocks // plan.cost, left // threads),
-        )
-        code = workers.share(native, params, launch, first, blocks, step, plan.scratch)
+        code = 0
+        if left:
+            progress.first = blocks
+            code = native(params, launch, first, blocks, address)
     if left:
-        cost = (time.perf_counter_ns() - start) * threads * blocks // left
-        plan.cost = (plan.cost + cost) // 2 or 1
+        plan.learn((clock() - start) * threads * blocks // left)
     return code
+
+
+def _run_shuffled(
+    plan: _Plan, params: int, progress: _Progress, address: int, chance: random.Random
+) -> int:
+    """Run the blocks one by one, or by small ranges, in an order drawn by chance."""
+    native, launch, blocks = plan.native, plan.address, plan.blocks
+    step = -(-blocks // _SHUFFLED)
+    ranges = progress.ranges
+    if ranges is None:
+        ranges = list(range(0, blocks, step))
+        chance.shuffle(ranges)
+        progress.ranges = ranges
+    for index in range(progress.first, len(ranges)):
+        first = ranges[index]
+        end = min(first + step, blocks)
+        progress.first = index + 1
+        code = native(params, launch, first, end, address)
+        if code:
+            return code
+    return 0

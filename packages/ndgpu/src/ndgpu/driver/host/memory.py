@@ -20,6 +20,7 @@ from cuda.bindings.driver import CUmemorytype, CUpointer_attribute, CUresult
 
 from ndgpu.driver.host.context import Context, Device, lock, thread
 from ndgpu.driver.host.libc import libc
+from ndgpu.driver.host.queues import Queue
 from ndgpu.driver.host.results import OK, SUCCESS, fail
 from ndgpu.driver.host.stream import bad_stream, find_stream
 
@@ -38,9 +39,13 @@ _ids = itertools.count(1)
 
 
 class Block:
-    """One allocation: where it is, how large, whose, and of which kind."""
+    """One allocation: where it is, how large, whose, and of which kind.
 
-    __slots__ = ("address", "base", "device", "id", "kind", "length", "size")
+    From the call that frees it on it is `freed`: no later call may use it, though work that
+    was enqueued before still does until it is released.
+    """
+
+    __slots__ = ("address", "base", "device", "freed", "id", "kind", "length", "size")
 
     def __init__(
         self, address: int, size: int, kind: str, device: Device, base: int, length: int
@@ -50,13 +55,16 @@ class Block:
         self.kind = kind
         self.device = device
         self.id = next(_ids)
+        self.freed = False
         # What the system gave, where that is a mapping of its own; 0 if it is the C heap's.
         self.base = base
         self.length = length
 
     def release(self) -> None:
-        """Take the allocation out of the tables and give its memory back."""
+        """Take the allocation out of the tables and give its memory back; once is enough."""
         with lock:
+            if _blocks.get(self.address) is not self:
+                return
             del _blocks[self.address]
             del _starts[bisect.bisect_left(_starts, self.address)]
             del self.device.blocks[self.address]
@@ -80,7 +88,7 @@ def find(pointer: int) -> Block | None:
         if index < 0:
             return None
         block = _blocks[_starts[index]]
-    return block if pointer - block.address < block.size else None
+    return block if pointer - block.address < block.size and not block.freed else None
 
 
 def contains(pointer: int, size: int) -> bool:
@@ -141,6 +149,8 @@ def _allocate_for(call: str, context: Context, size: int, kind: str) -> tuple:
         return fail(_INVALID, f"{call}: a size of {size} bytes is not positive", 1)
     device = context.device
     block = allocate(size, kind, device)
+    if block is None and device.context.active and device.context.synchronize():
+        block = allocate(size, kind, device)  # what was to be freed in stream order is by now
     if block is None:
         return fail(
             CUresult.CUDA_ERROR_OUT_OF_MEMORY,
@@ -154,13 +164,25 @@ def _allocate_for(call: str, context: Context, size: int, kind: str) -> tuple:
 def _find_for(call: str, pointer: int, kinds: tuple[str, ...]) -> Block | tuple:
     with lock:
         block = _blocks.get(pointer)
-    if block is None or block.kind not in kinds:
+    if block is None or block.freed or block.kind not in kinds:
         wanted = " or ".join(kinds)
         detail = (
             f"{call}: {pointer:#x} is not the start of {wanted} memory, or has been freed already"
         )
         return fail(_INVALID, detail)
     return block
+
+
+def _free(block: Block, context: Context) -> None:
+    """Free memory once all work that may use it has run."""
+    block.freed = True
+    if context.synchronize() and block.device.context.synchronize():
+        block.release()
+        return
+    # A finaliser in the midst of such work cannot wait; this queue of its own will.
+    with lock:
+        points = tuple([(queue, queue.submitted) for queue in block.device.context.active])
+    Queue(context, blocking=False).enqueue(block.release, unconditional=True, after=points)
 
 
 def cuMemGetInfo() -> tuple:
@@ -189,8 +211,7 @@ def cuMemFree(dptr: int) -> tuple:
     block = _find_for("cuMemFree", dptr, ("device", "managed"))
     if isinstance(block, tuple):
         return block
-    block.device.context.synchronize()
-    block.release()
+    _free(block, context)
     return OK
 
 
@@ -218,7 +239,8 @@ def cuMemFreeAsync(dptr: int, hStream: int) -> tuple:
     block = _find_for("cuMemFreeAsync", dptr, ("device", "managed"))
     if isinstance(block, tuple):
         return block
-    stream.enqueue(block.release)
+    block.freed = True
+    stream.enqueue(block.release, unconditional=True)
     return OK
 
 
@@ -245,8 +267,7 @@ def cuMemFreeHost(p: int) -> tuple:
     block = _find_for("cuMemFreeHost", p, ("pinned",))
     if isinstance(block, tuple):
         return block
-    context.synchronize()
-    block.release()
+    _free(block, context)
     return OK
 
 

@@ -166,7 +166,7 @@ def cuModuleUnload(hmod: int) -> tuple:
     module = modules.get(hmod)
     if module is None:
         return _bad_module("cuModuleUnload", hmod)
-    module.context.synchronize()
+    module.context.synchronize()  # a finaliser that cannot wait holds no function of it
     module.release()
     module.context.owned.pop(hmod, None)
     return OK

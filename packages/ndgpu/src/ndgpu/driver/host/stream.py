@@ -1,21 +1,20 @@
 """Streams and events of the host device.
 
-`Stream.enqueue` is the one point through which work reaches a device: copies,
-fills, kernels, events and callbacks.  Work is run there and then, in the
-calling thread, which is an order that CUDA allows; whoever makes streams
-asynchronous replaces `Stream.enqueue`, `Stream.synchronize` and `Stream.idle`.
+A stream is a queue of work (`queues`) with a handle; copies, fills, kernels, events and
+callbacks reach a device through `Stream.enqueue`, and kernels that are known to be
+short by `Stream.begin` and `Stream.end`.  An event remembers the point of a stream
+at which it was recorded last.
 """
 
 from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable
-from typing import Any
 
 from cuda.bindings.driver import CUevent_flags, CUresult, CUstreamCaptureStatus
 
 from ndgpu.driver.host.context import Context, lock, new_handle, thread
+from ndgpu.driver.host.queues import UNKNOWN, Queue
 from ndgpu.driver.host.results import OK, SUCCESS, fail
 
 __all__ = ["Event", "Stream", "bad_stream", "find_stream"]
@@ -24,70 +23,95 @@ _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 _BAD_HANDLE = CUresult.CUDA_ERROR_INVALID_HANDLE
 _DISABLE_TIMING = int(CUevent_flags.CU_EVENT_DISABLE_TIMING)
 _NOT_CAPTURING = CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE
-# The legacy default stream, the same by name, and the per-thread default stream.
-_DEFAULTS = (0, 1, 2)
+_LEGACY = (0, 1)  # two names of the legacy default stream
+_PER_THREAD = 2  # the default stream of the calling thread
 
 _host_function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-class Stream:
-    """A queue of work that runs in order."""
+class Stream(Queue):
+    """A queue of work that has a handle."""
 
-    __slots__ = ("context", "flags", "handle", "priority")
+    __slots__ = ("flags", "handle", "priority")
 
     def __init__(self, context: Context, flags: int, priority: int, handle: int) -> None:
-        self.context = context
+        super().__init__(context, blocking=flags == 0, legacy=handle == 0)
         self.flags = flags
         self.priority = priority
         self.handle = handle
 
-    def enqueue(self, work: Callable[..., object], *args: Any) -> None:
-        """Have ``work(*args)`` run after all that was enqueued before.
-
-        What it returns is not looked at: work that can fail tells its context itself
-        (`Context.poison`), for by then the call that enqueued it may have returned.
-        """
-        work(*args)
-
-    def synchronize(self) -> None:
-        """Return when all that was enqueued has run."""
-
-    def idle(self) -> bool:
-        """Whether all that was enqueued has run."""
-        return True
-
     def release(self) -> None:
-        """Forget the stream; part of destroying it or its context."""
-        self.synchronize()
+        """Forget the stream; part of destroying it or its context.  Its work still runs."""
         _streams.pop(self.handle, None)
         self.context.streams.pop(self.handle, None)
 
 
-class Event:
-    """A point in a stream, and the time when it was reached."""
+class _Mark:
+    """One record of an event: the point in a stream, and when it was reached."""
 
-    __slots__ = ("context", "flags", "handle", "nanoseconds")
+    __slots__ = ("nanoseconds", "number", "stream")
 
-    def __init__(self, context: Context, flags: int) -> None:
-        self.context = context
-        self.flags = flags
-        self.handle = new_handle()
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.number = 0
         self.nanoseconds = 0
 
     def reach(self) -> None:
         """Note that the stream has come to this point."""
         self.nanoseconds = time.perf_counter_ns()
 
-    def wait(self) -> None:
-        """Return when the point of the latest record, if there was one, is reached."""
 
-    def idle(self) -> bool:
-        """Whether that point is reached."""
-        return True
+class Event:
+    """A point in a stream, and the time when it was reached.
+
+    Attributes
+    ----------
+    mark : _Mark or None
+        The latest record.
+    """
+
+    __slots__ = ("context", "flags", "handle", "mark")
+
+    def __init__(self, context: Context, flags: int) -> None:
+        self.context = context
+        self.flags = flags
+        self.handle = new_handle()
+        self.mark: _Mark | None = None
+
+    def reached(self) -> bool:
+        """Whether the point of the latest record, if there was one, is reached."""
+        mark = self.mark
+        return mark is None or mark.stream.reached(mark.number)
+
+    def synchronize(self) -> None:
+        """Return when that point is reached."""
+        mark = self.mark
+        if mark is not None:
+            mark.stream.wait(mark.number)
 
     def release(self) -> None:
         """Forget the event; part of destroying it or its context."""
         _events.pop(self.handle, None)
+
+
+class _Own:
+    """The default streams of one thread, by the handle of the context; they go with it."""
+
+    __slots__ = ("streams",)
+
+    def __init__(self) -> None:
+        self.streams: dict[int, Stream] = {}
+
+    def find(self, context: Context) -> Stream:
+        stream = self.streams.get(context.handle)
+        if stream is None or context.streams.get(stream.handle) is not stream:
+            stream = Stream(context, 0, 0, new_handle())
+            self.streams[context.handle] = context.streams[stream.handle] = stream
+        return stream
+
+    def __del__(self) -> None:
+        for stream in self.streams.values():
+            stream.context.streams.pop(stream.handle, None)
 
 
 _streams: dict[int, Stream] = {}
@@ -96,13 +120,17 @@ _events: dict[int, Event] = {}
 
 def find_stream(handle: int, context: Context) -> Stream | None:
     """Return the stream with this handle; a default stream is the one of `context`."""
-    if handle not in _DEFAULTS:
-        return _streams.get(handle)
-    stream = context.streams.get(0)
-    if stream is None:
-        with lock:
-            stream = context.streams.setdefault(0, Stream(context, 0, 0, 0))
-    return stream
+    if handle in _LEGACY:
+        stream = context.streams.get(0)
+        if stream is None:
+            with lock:
+                stream = context.streams.setdefault(0, Stream(context, 0, 0, 0))
+        return stream
+    if handle == _PER_THREAD:
+        if thread.streams is None:
+            thread.streams = _Own()
+        return thread.streams.find(context)
+    return _streams.get(handle)
 
 
 def bad_stream(call: str, handle: int, values: int = 0) -> tuple:
@@ -133,7 +161,7 @@ def cuStreamCreateWithPriority(flags: int, priority: int) -> tuple:
 
 
 def cuStreamDestroy(hStream: int) -> tuple:
-    """Destroy a stream once its work is done."""
+    """Destroy a stream; the work that it has been given still runs."""
     stream = _streams.get(hStream)
     if stream is None:
         return bad_stream("cuStreamDestroy", hStream)
@@ -177,8 +205,14 @@ def cuStreamWaitEvent(hStream: int, hEvent: int, Flags: int) -> tuple:
     event = _events.get(hEvent)
     if event is None:
         return _bad_event("cuStreamWaitEvent", hEvent)
-    stream.enqueue(event.wait)
+    mark = event.mark
+    if mark is not None and mark.stream.completed < mark.number:
+        stream.enqueue(_nothing, after=((mark.stream, mark.number),))
     return OK
+
+
+def _nothing() -> None:
+    """Be something to wait with."""
 
 
 def cuStreamGetFlags(hStream: int) -> tuple:
@@ -225,7 +259,7 @@ def cuLaunchHostFunc(hStream: int, fn: int, userData: int) -> tuple:
         return bad_stream("cuLaunchHostFunc", hStream)
     if not fn:
         return fail(_INVALID, "cuLaunchHostFunc: fn is a null pointer")
-    stream.enqueue(_host_function(int(fn)), userData)
+    stream.enqueue(_host_function(int(fn)), userData, cost=UNKNOWN, host=True)
     return OK
 
 
@@ -265,7 +299,9 @@ def cuEventRecord(hEvent: int, hStream: int) -> tuple:
         return bad_stream("cuEventRecord", hStream)
     if stream.context is not event.context:
         return fail(_BAD_HANDLE, "cuEventRecord: the event and the stream are of two devices")
-    stream.enqueue(event.reach)
+    mark = _Mark(stream)
+    mark.number = stream.enqueue(mark.reach, unconditional=True)
+    event.mark = mark
     return OK
 
 
@@ -276,7 +312,7 @@ def cuEventQuery(hEvent: int) -> tuple:
         return _bad_event("cuEventQuery", hEvent)
     if event.context.error is not None:
         return event.context.refuse()
-    return OK if event.idle() else fail(CUresult.CUDA_ERROR_NOT_READY)
+    return OK if event.reached() else fail(CUresult.CUDA_ERROR_NOT_READY)
 
 
 def cuEventSynchronize(hEvent: int) -> tuple:
@@ -284,7 +320,7 @@ def cuEventSynchronize(hEvent: int) -> tuple:
     event = _events.get(hEvent)
     if event is None:
         return _bad_event("cuEventSynchronize", hEvent)
-    event.wait()
+    event.synchronize()
     return OK if event.context.error is None else event.context.refuse()
 
 
@@ -296,8 +332,11 @@ def cuEventElapsedTime(hStart: int, hEnd: int) -> tuple:
     for event in (start, end):
         if event.flags & _DISABLE_TIMING:
             return fail(_BAD_HANDLE, "cuEventElapsedTime: an event was made without timing", 1)
-        if event.nanoseconds == 0:
+        if event.mark is None:
             return fail(_BAD_HANDLE, "cuEventElapsedTime: an event was never recorded", 1)
     if start.context is not end.context:
         return fail(_BAD_HANDLE, "cuEventElapsedTime: the events are of two devices", 1)
-    return SUCCESS, (end.nanoseconds - start.nanoseconds) / 1e6
+    for event in (start, end):
+        if not event.reached():
+            return fail(CUresult.CUDA_ERROR_NOT_READY, "cuEventElapsedTime: not recorded yet", 1)
+    return SUCCESS, (end.mark.nanoseconds - start.mark.nanoseconds) / 1e6

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from ndgpu import config
 from ndgpu.driver.host.libc import libc
 
-__all__ = ["Native", "count", "resize", "scratch", "share"]
+__all__ = ["Job", "Native", "count", "resize", "scratch"]
 
 Native = Callable[[int, int, int, int, int], int]
 """A kernel's code: ``(params, launch, first_block, end_block, scratch) -> error``."""
@@ -63,12 +63,12 @@ def scratch(size: int) -> int:
     return own.address
 
 
-class _Job:
-    """One launch being worked through by several threads."""
+class Job:
+    """The blocks from `first` to `end` of a launch, `step` at a time, for several threads."""
 
     __slots__ = (
-        "_chunks", "_closed", "_end", "_helpers", "_idle", "_launch", "_lock", "_native",
-        "_params", "_scratch", "_step", "code",
+        "_called", "_chunks", "_closed", "_end", "_first", "_helpers", "_idle", "_launch", "_lock",
+        "_native", "_params", "_scratch", "_step", "code",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +76,8 @@ class _Job:
     ) -> None:
         self.code = 0
         self._native, self._params, self._launch, self._scratch = native, params, launch, size
-        self._end, self._step = end, step
+        self._first, self._end, self._step = first, end, step
+        self._called = False
         # next() on a range's iterator is atomic, so each chunk is taken by one thread.
         self._chunks = iter(range(first, end, step))
         self._lock = threading.Lock()
@@ -92,7 +93,9 @@ class _Job:
             self.code = self.code or _OUT_OF_MEMORY
             return
         for chunk in self._chunks:
-            end = min(chunk + self._step, self._end)
+            end = chunk + self._step
+            if end > self._end:  # no call of min(), in which an interrupt would lose the chunk
+                end = self._end
             code = self._native(self._params, self._launch, chunk, end, address)
             if code:
                 self.code = code
@@ -114,11 +117,33 @@ class _Job:
     def finish(self) -> None:
         """Let no more helpers in, and wait for those that are."""
         with self._lock:
-            first = not self._closed
             self._closed = True
-            if first and self._helpers == 0:
+            if self._helpers == 0:
                 return
         self._idle.acquire()
+
+    def run(self) -> int:
+        """Have every block run, unless one fails; return 0 or an error.
+
+        May be called again if it was interrupted: it goes on where it was.
+        """
+        pool = _pool or _get()
+        if not self._called:
+            self._called = True
+            chunks = len(range(self._first, self._end, self._step))
+            pool.call(self, min(pool.threads, chunks) - 1)
+        interrupt: KeyboardInterrupt | None = None
+        while True:
+            try:
+                self.work()
+                self.finish()
+                break
+            except KeyboardInterrupt as error:
+                # The helpers still use the arguments: stop only after they have.
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+        return self.code
 
 
 class _Pool:
@@ -126,7 +151,7 @@ class _Pool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         for index in range(1, threads):
             threading.Thread(target=self._serve, name=f"ndgpu-host-{index}", daemon=True).start()
 
@@ -135,7 +160,7 @@ class _Pool:
             job.help()
             del job  # it holds a kernel's arguments; do not keep it while waiting
 
-    def call(self, job: _Job, helpers: int) -> None:
+    def call(self, job: Job, helpers: int) -> None:
         for _ in range(helpers):
             self._jobs.put(job)
 
@@ -169,31 +194,6 @@ def resize(threads: int) -> None:
         if _pool is not None:
             _pool.close()
         _pool = _Pool(threads)
-
-
-def share(
-    native: Native, params: int, launch: int, first: int, end: int, step: int, scratch_bytes: int
-) -> int:
-    """Run the blocks from `first` to `end`, `step` at a time, on all threads; return 0 or an error.
-
-    Every block has run when this returns, unless one failed.
-    """
-    pool = _pool or _get()
-    job = _Job(native, params, launch, first, end, step, scratch_bytes)
-    chunks = -(-(end - first) // step)
-    pool.call(job, min(pool.threads, chunks) - 1)
-    interrupt: KeyboardInterrupt | None = None
-    while True:
-        try:
-            job.work()
-            job.finish()
-            break
-        except KeyboardInterrupt as error:
-            # The helpers still use the arguments: stop only after they have.
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
-    return job.code
 
 
 def _forked() -> None:
