@@ -523,3 +523,11 @@ extern "C" __global__ void k(const float* x, const float* y, float* out, int* pl
                     p = -p
             np.testing.assert_array_equal(out[t], [a, b])
             assert place[t] == p
+
+
+def test_a_register_that_nothing_sets_but_itself_is_no_endless_analysis():
+    """Compilers leave registers undefined where their value cannot matter."""
+    body = """.reg .pred %p<2>;
+    again: mov.u32 %r1, %tid.x; add.u32 %r2, %r2, %r1; add.u32 %r2, %r2, %r0;
+    setp.eq.u32 %p1, %r1, %r1; @!%p1 bra again; """
+    assert list(load(_HEAD + body + "\nret;\n}").kernels) == ["k"]

@@ -79,7 +79,7 @@ def _strided(stride: int | None, exact: bool, bound: int | None) -> Shape:
 
 
 def _join(a: Shape | None, b: Shape | None) -> Shape | None:
-    if a is None or b is None:
+    if a is None or b is None or a == b:
         return b if a is None else a
     if a.kind == b.kind == "uniform":
         return UNIFORM
@@ -123,9 +123,16 @@ class Shapes:
     # -- fixed point ---------------------------------------------------------------------
 
     def _solve(self) -> None:
+        for name in self.flow.registers:
+            if name not in self.flow.defined_in:
+                self.shapes[name] = UNIFORM
         while True:
             self._propagate()
             changed = False
+            for name in self.flow.defined_in:
+                if self.shapes.get(name) is None:  # computed from nothing but itself
+                    self.shapes[name] = UNIFORM
+                    changed = True
             for block in self.graph.blocks:
                 if block.condition is None or block.index in self.divergent:
                     continue
@@ -151,8 +158,6 @@ class Shapes:
                         old = shapes.get(name)
                         if name in self.forced:
                             new: Shape | None = VARYING
-                        elif len(self.flow.defined_in[name]) == 1:
-                            new = shape
                         else:
                             new = _join(old, shape)
                         if new != old:
