@@ -85,6 +85,9 @@ from ndgpu import random as random
 from ndgpu.core import ufuncs as _ufuncs
 from ndgpu.core.indexing import repeat as repeat
 from ndgpu.core.indexing import take as take
+from ndgpu.core.moments import mean as mean
+from ndgpu.core.moments import std as std
+from ndgpu.core.moments import var as var
 from ndgpu.core.ndarray import ndarray as ndarray
 from ndgpu.core.reductions import all as all
 from ndgpu.core.reductions import any as any
@@ -93,14 +96,11 @@ from ndgpu.core.reductions import argmin as argmin
 from ndgpu.core.reductions import count_nonzero as count_nonzero
 from ndgpu.core.reductions import max as amax
 from ndgpu.core.reductions import max as max
-from ndgpu.core.reductions import mean as mean
 from ndgpu.core.reductions import min as amin
 from ndgpu.core.reductions import min as min
 from ndgpu.core.reductions import prod as prod
 from ndgpu.core.reductions import ptp as ptp
-from ndgpu.core.reductions import std as std
 from ndgpu.core.reductions import sum as sum
-from ndgpu.core.reductions import var as var
 from ndgpu.core.transfer import array as array
 from ndgpu.core.transfer import asarray as asarray
 from ndgpu.core.transfer import asnumpy as asnumpy

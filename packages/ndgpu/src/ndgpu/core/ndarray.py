@@ -508,7 +508,7 @@ class ndarray:
         where: Any = True,
     ) -> ndarray:
         """Return the mean over `axis`, as `numpy.mean`."""
-        return _reductions.mean(self, axis, dtype, out, keepdims, where=where)
+        return _moments.mean(self, axis, dtype, out, keepdims, where=where)
 
     def var(
         self,
@@ -521,7 +521,7 @@ class ndarray:
         where: Any = True,
     ) -> ndarray:
         """Return the variance over `axis`, as `numpy.var`."""
-        return _reductions.var(self, axis, dtype, out, ddof, keepdims, where=where)
+        return _moments.var(self, axis, dtype, out, ddof, keepdims, where=where)
 
     def std(
         self,
@@ -534,7 +534,7 @@ class ndarray:
         where: Any = True,
     ) -> ndarray:
         """Return the standard deviation over `axis`, as `numpy.std`."""
-        return _reductions.std(self, axis, dtype, out, ddof, keepdims, where=where)
+        return _moments.std(self, axis, dtype, out, ddof, keepdims, where=where)
 
     def all(
         self, axis: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
@@ -622,6 +622,7 @@ arrays.register(ndarray, allocate)
 # The methods above call these modules, which need the class to be defined.
 from ndgpu.core import casts as _casts  # noqa: E402
 from ndgpu.core import indexing as _indexing  # noqa: E402
+from ndgpu.core import moments as _moments  # noqa: E402
 from ndgpu.core import operators as _operators  # noqa: E402
 from ndgpu.core import protocol as _protocol  # noqa: E402
 from ndgpu.core import reductions as _reductions  # noqa: E402

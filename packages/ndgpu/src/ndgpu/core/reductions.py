@@ -1,14 +1,13 @@
-"""Reductions: sum, prod, min, max, mean, var, std, any, all, argmin, argmax, count_nonzero.
+"""Reductions: sum, prod, min, max, any, all, argmin, argmax, count_nonzero.
 
 Guarantees: NumPy's dtypes, shapes and errors; ``axis`` may be a tuple; nothing
-waits for the device.  float16 and bfloat16 are added up in float32.  Where
-there is nothing to divide by, the result is NaN with NumPy's `RuntimeWarning`.
+waits for the device.  float16 and bfloat16 are added up in float32.  Means and
+variances are in `ndgpu.core.moments`, by `run` and `finish` of this module.
 """
 
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod as _product
@@ -33,18 +32,16 @@ __all__ = [
     "argmax",
     "argmin",
     "count_nonzero",
+    "finish",
     "max",
-    "mean",
     "min",
     "prod",
     "ptp",
-    "std",
+    "run",
     "sum",
-    "var",
 ]
 
 _BOOL, _INT64 = np.dtype(bool), np.dtype(np.int64)
-_FLOAT64 = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ def _result(
     return out
 
 
-def _finish(result: ndarray, out: Any) -> ndarray:
+def finish(result: ndarray, out: Any) -> ndarray:
     """Return `result`, or `out` set to it: reductions cast whatever it takes, as NumPy's do."""
     target = out[0] if isinstance(out, tuple) else out
     if target is None or target is result:
@@ -160,7 +157,7 @@ def _finish(result: ndarray, out: Any) -> ndarray:
     return target
 
 
-def _run(
+def run(
     name: str,
     a: ndarray,
     axis: Any,
@@ -195,7 +192,7 @@ def _run(
         raise ValueError(
             f"zero-size array to reduction operation {_ROWS[name].combine} which has no identity"
         )
-    return _finish(result, out)
+    return finish(result, out)
 
 
 def _with_initial(
@@ -215,17 +212,17 @@ def _with_initial(
             "mask one has to specify 'initial'"
         )
     if _absent(initial):
-        return _run(name, a, axis, loop, loop, out, keepdims, where)
+        return run(name, a, axis, loop, loop, out, keepdims, where)
     axes = layout.normalize_axes(axis, a.ndim)
     if row.identity is None and _product([a._shape[k] for k in axes]) == 0:
         result = _result(name, a._shape, axes, loop, None, keepdims)
         casts.fill(result, initial)
     else:
-        result = _run(name, a, axis, loop, loop, None, keepdims, where)
+        result = run(name, a, axis, loop, loop, None, keepdims, where)
         TABLE[row.combine]._call((result, initial), result)
     if out is not None:
         _result(name, a._shape, axes, loop, out, keepdims)
-    return _finish(result, out)
+    return finish(result, out)
 
 
 def _absent(initial: Any) -> bool:
@@ -357,158 +354,6 @@ def ptp(a: Any, axis: Any = None, out: ndarray | None = None, keepdims: bool = F
     return TABLE["subtract"]._call((high, min(a, axis, keepdims=keepdims)), out)
 
 
-def _float_loop(a: ndarray, dtype: Any) -> np.dtype:
-    if dtype is not None:
-        return as_dtype(dtype)
-    return _FLOAT64 if a._dtype.kind in "iub" else a._dtype
-
-
-def _count(a: ndarray, axis: Any) -> int:
-    return _product([a._shape[k] for k in layout.normalize_axes(axis, a.ndim)])
-
-
-def mean(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: ndarray | None = None,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-) -> ndarray:
-    """Return the mean over some axes; float64 for integers.
-
-    Parameters are those of `sum`.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.mean(ndgpu.asarray([[1, 2], [3, 4]]), axis=0)
-    array([2., 3.])
-    """
-    a = asarray(a)
-    loop = _float_loop(a, dtype)
-    if loop.kind in "iub":
-        # NumPy adds integers up and divides; the quotient is then cast back.
-        total = sum(a, axis, loop, None, keepdims, where=where)
-        quotient = TABLE["divide"].operator(total, _count(a, axis))
-        return _finish(casts.astype(quotient, loop), out)
-    if where is not True:
-        total = sum(a, axis, loop, None, keepdims, where=where)
-        mask = _broadcast_mask(where, a)
-        count = sum(mask, axis, np.int64, None, keepdims)
-        return _finish(_divided(total, count, loop), out)
-    if _count(a, axis) == 0:
-        warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
-    return _run("mean", a, axis, loop, loop, out, keepdims)
-
-
-def _broadcast_mask(where: Any, a: ndarray) -> ndarray:
-    mask = as_mask(where)
-    shape = layout.broadcast_shape([a._shape, mask._shape])
-    return view_of(mask, shape, layout.broadcast_strides(mask._shape, mask._strides, shape))
-
-
-def _divided(total: ndarray, count: Any, dtype: np.dtype) -> ndarray:
-    return casts.astype(TABLE["divide"].operator(total, count), dtype, copy=False)
-
-
-def _spread(
-    name: str,
-    a: Any,
-    axis: Any,
-    dtype: Any,
-    out: ndarray | None,
-    ddof: float,
-    keepdims: bool,
-    where: Any,
-    given_mean: Any,
-) -> ndarray:
-    a = asarray(a)
-    loop = _float_loop(a, dtype)
-    target = loop if loop.kind != "c" else np.dtype(f"f{loop.itemsize // 2}")
-    # The mean of a 16-bit array is kept in float32: rounding it would shift every difference.
-    centre = compute_dtype(loop)
-    if given_mean is None:
-        given_mean = mean(a, axis, centre, None, True, where=where)
-    else:
-        given_mean = casts.astype(asarray(given_mean), centre, copy=False)
-    if where is True:
-        count = _count(a, axis)
-        if count <= ddof:
-            warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
-            # NumPy divides by max(n - ddof, 0).
-            ddof = count
-        return _run(name, a, axis, loop, target, out, keepdims, True, (given_mean,), ddof)
-    mask = _broadcast_mask(where, a)
-    difference = TABLE["subtract"].operator(a, given_mean)
-    squares = TABLE["square"].operator(TABLE["absolute"].operator(difference))
-    total = sum(squares, axis, None, None, keepdims, where=mask)
-    freedom = TABLE["maximum"].operator(
-        TABLE["subtract"].operator(sum(mask, axis, np.int64, None, keepdims), ddof), 0
-    )
-    result = TABLE["divide"].operator(total, freedom)
-    if name == "std":
-        result = TABLE["sqrt"].operator(result)
-    return _finish(casts.astype(result, target, copy=False), out)
-
-
-def var(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: ndarray | None = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: Any = None,
-) -> ndarray:
-    """Return the variance over some axes, found from differences to the mean.
-
-    Parameters
-    ----------
-    a, axis, dtype, out, keepdims, where
-        As for `sum`.
-    ddof : number
-        The divisor is the number of elements less this; `correction` is another name.
-    mean : ndarray, optional
-        The mean with its reduced axes kept, if it is known.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.var(ndgpu.asarray([1.0, 2.0, 3.0, 4.0]))
-    array(1.25)
-    """
-    if correction is not None:
-        if ddof != 0:
-            raise ValueError("ddof and correction can't be provided simultaneously.")
-        ddof = correction
-    return _spread("var", a, axis, dtype, out, ddof, keepdims, where, mean)
-
-
-def std(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: ndarray | None = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: Any = None,
-) -> ndarray:
-    """Return the standard deviation over some axes; parameters as for `var`."""
-    if correction is not None:
-        if ddof != 0:
-            raise ValueError("ddof and correction can't be provided simultaneously.")
-        ddof = correction
-    return _spread("std", a, axis, dtype, out, ddof, keepdims, where, mean)
-
-
 def any(
     a: Any,
     axis: Any = None,
@@ -519,7 +364,7 @@ def any(
 ) -> ndarray:
     """Return whether any element over some axes is not zero."""
     a = asarray(a)
-    return _run("any", a, axis, _BOOL, _BOOL, out, keepdims, where)
+    return run("any", a, axis, _BOOL, _BOOL, out, keepdims, where)
 
 
 def all(
@@ -532,13 +377,13 @@ def all(
 ) -> ndarray:
     """Return whether all elements over some axes are not zero."""
     a = asarray(a)
-    return _run("all", a, axis, _BOOL, _BOOL, out, keepdims, where)
+    return run("all", a, axis, _BOOL, _BOOL, out, keepdims, where)
 
 
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> ndarray:
     """Return how many elements over some axes are not zero, as int64."""
     a = asarray(a)
-    return _run("count_nonzero", a, axis, _BOOL, _INT64, None, keepdims)
+    return run("count_nonzero", a, axis, _BOOL, _INT64, None, keepdims)
 
 
 @functools.cache
@@ -571,7 +416,7 @@ def _argument(name: str, a: Any, axis: Any, out: ndarray | None, keepdims: bool)
     )
     if result._size:
         _argument_kernel(name, a._dtype).launch([a], result, a._shape, axes)
-    return _finish(result, out)
+    return finish(result, out)
 
 
 def argmax(
