@@ -130,7 +130,7 @@ CASES = {
         a[0].dot(b.T),
         a.repeat(2),
         a.take([1, 2], 1),
-    ),  # fmt: skip
+    ),
     # logic
     "isclose": lambda xp, a, b: xp.isclose(a, a * (1 + 1e-6)),
     "isclose nan": lambda xp, a, b: xp.isclose(a * np.nan, a * np.nan, equal_nan=True),
