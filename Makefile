@@ -61,6 +61,10 @@ endef
 train: $(READY)
 	$(RUN) -m nnrun train $(TRAIN_ARGS)
 
+# One BLAS thread a process: the tests are parallel already, and threads that wait for each other
+# on busy cores are many times slower than one.
+test: export OPENBLAS_NUM_THREADS := 1
+test: export OMP_NUM_THREADS := 1
 test: $(READY)
 	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 
@@ -86,6 +90,7 @@ check-sources: $(READY) .venv-cuda13/.ready
 	.venv-cuda13/bin/python -m tests.contract.compile_recorded .recorded-sources
 
 # The driver, the compiler and the kernels on CUDA 13's bindings and NVRTC.
+check-cuda13: export OPENBLAS_NUM_THREADS := 1
 check-cuda13: .venv-cuda13/.ready
 	.venv-cuda13/bin/python -m pytest -n $(WORKERS) tests/ndgpu/driver tests/ndgpu/compile \
 		tests/ndgpu/kernels tests/ndgpu/runtime
