@@ -10,15 +10,16 @@ Examples
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from nnrun import gradient_check
 from nnrun.backend import get_device
-from nnrun.core import as_array
+from nnrun.core import Variable, as_array, grad
 
-__all__ = ["assert_allclose", "assert_gradients"]
+__all__ = ["FunctionCase", "assert_allclose", "assert_gradients"]
 
 
 def assert_allclose(
@@ -88,3 +89,82 @@ def assert_gradients(
     if double:
         ggs = tuple(device.send(like(x)) for x in xs)
         gradient_check.check_double_backward(func, xs, gys, ggs, **options)
+
+
+@dataclass
+class FunctionCase:
+    """One call of a function, for a table of tests.
+
+    Attributes
+    ----------
+    function : callable
+        Takes and returns Variables.
+    inputs : tuple of array
+        In float64.
+    expected : callable, optional
+        Computes the same with arrays.
+    double : bool
+        Whether it can be differentiated twice.
+    options : dict
+        Passed to `nnrun.gradient_check`.
+
+    Examples
+    --------
+    >>> import numpy as np, nnrun.functions as F
+    >>> from nnrun.testing import FunctionCase
+    >>> case = FunctionCase(F.exp, (np.array([0.5]),), np.exp)
+    >>> case.check_derivatives()
+    >>> case.check_value(np.float32)
+    """
+
+    function: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    expected: Callable[..., Any] | None = None
+    double: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def check_derivatives(self) -> None:
+        """Raise unless the derivatives agree with differences of values."""
+        options = {"eps": 1e-3, **self.options}
+        assert_gradients(self.function, *self.inputs, double=self.double, **options)
+
+    def _results(self, *inputs: Any) -> list[Any]:
+        ys = self.function(*inputs)
+        return list(ys) if isinstance(ys, (tuple, list)) else [ys]
+
+    def check_value(self, dtype: Any, atol: float = 1e-5, rtol: float = 1e-4) -> None:
+        """Raise unless results are Variables of a dtype with the values expected."""
+        inputs = [x.astype(dtype) for x in self.inputs]
+        ys = self._results(*[Variable(x) for x in inputs])
+        for y in ys:
+            if not isinstance(y, Variable) or y.dtype != dtype:
+                raise AssertionError(f"wanted a Variable of {np.dtype(dtype)}, got {y!r}")
+        if self.expected is None:
+            return
+        expected = self.expected(*inputs)
+        if not isinstance(expected, (tuple, list)):
+            expected = [expected]
+        if len(expected) != len(ys):
+            raise AssertionError(f"wanted {len(expected)} results, got {len(ys)}")
+        for y, e in zip(ys, expected, strict=True):
+            assert_allclose(y, e, atol, rtol)
+
+    def check_device(self, device: Any, atol: float = 1e-4, rtol: float = 1e-4) -> None:
+        """Raise unless values and gradients on a device agree with NumPy's, in float32."""
+        found = []
+        for place in (get_device("numpy"), get_device(device)):
+            with place:
+                inputs = [Variable(place.send(x.astype(np.float32))) for x in self.inputs]
+                ys = self._results(*inputs)
+                waves = []
+                for i, y in enumerate(ys):
+                    if not place.is_array_supported(y.array):
+                        raise AssertionError(f"result {i} is not on {place}")
+                    wave = np.cos(np.arange(y.size)).reshape(y.shape)
+                    waves.append(Variable(place.send(wave.astype(y.dtype))))
+                found.append([*ys, *grad(ys, inputs, waves)])
+        for x, y in zip(*found, strict=True):
+            if (x is None) != (y is None):
+                raise AssertionError("a gradient is missing on one device only")
+            if x is not None:
+                assert_allclose(y, x, atol, rtol)

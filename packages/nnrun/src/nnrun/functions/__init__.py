@@ -39,8 +39,17 @@ from nnrun.functions.losses import (
     sigmoid_cross_entropy,
     squared_error,
 )
+from nnrun.functions.lstm import lstm, slstm, tree_lstm
 from nnrun.functions.matmul import linear, matmul
 from nnrun.functions.minmax import clip, maximum, minimum
+from nnrun.functions.n_step import (
+    n_step_bigru,
+    n_step_bilstm,
+    n_step_birnn,
+    n_step_gru,
+    n_step_lstm,
+    n_step_rnn,
+)
 from nnrun.functions.noise import dropout
 from nnrun.functions.pooling_2d import average_pooling_2d, max_pooling_2d
 from nnrun.functions.reductions import argmax, argmin, average, max, mean, min, sum
@@ -128,6 +137,7 @@ __all__ = [
     "log10",
     "log_softmax",
     "logsumexp",
+    "lstm",
     "matmul",
     "max",
     "max_pooling_2d",
@@ -139,6 +149,12 @@ __all__ = [
     "minimum",
     "moveaxis",
     "multiply",
+    "n_step_bigru",
+    "n_step_bilstm",
+    "n_step_birnn",
+    "n_step_gru",
+    "n_step_lstm",
+    "n_step_rnn",
     "negative",
     "power",
     "reciprocal",
@@ -153,6 +169,7 @@ __all__ = [
     "silu",
     "sin",
     "sinh",
+    "slstm",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
@@ -170,6 +187,7 @@ __all__ = [
     "tan",
     "tanh",
     "transpose",
+    "tree_lstm",
     "vstack",
     "where",
 ]
