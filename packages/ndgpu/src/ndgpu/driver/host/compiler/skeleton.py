@@ -57,6 +57,16 @@ class Skeleton(Lanes):
         """Write what a warp does, from its start and from each barrier."""
         raise NotImplementedError
 
+    # What code with checks (`check`) does beside, where a block, a part of it between barriers,
+    # and a warp start, and where such a part ends.
+    def at_block(self) -> None: ...
+
+    def at_phase(self) -> None: ...
+
+    def at_warp(self) -> None: ...
+
+    def at_phase_end(self) -> None: ...
+
     # -- what is loaded once -------------------------------------------------------------------
 
     def _once(self, text: str, type: str, name: str) -> Value:
@@ -192,6 +202,7 @@ class Skeleton(Lanes):
             "block.start:",
         ]
         b.lines += [f"  %ctaid.{a} = load i32, ptr %cta.{a}" for a in "xyz"]
+        self.at_block()
         if self.layout.barriers:
             self.alloca("%alive", "i1")
             b.lines += [
@@ -208,6 +219,7 @@ class Skeleton(Lanes):
                 "phase:",
                 "  store i1 false, ptr %alive",
             ]
+            self.at_phase()
         for name in ("%at.x", "%at.y", "%at.z", "%warp.at"):
             b.line(f"store i32 0, ptr {name}")
         b.lines += ["  br label %warp.start", "warp.start:", "  %warp = load i32, ptr %warp.at"]
@@ -226,6 +238,7 @@ class Skeleton(Lanes):
         else:
             b.line("%local = add i64 %locals, 0")
         b.line(f"%local.bytes = add i64 0, {width * self.layout.local_bytes}")
+        self.at_warp()
         b.line("; registers")
         if self.layout.barriers:
             cases = [f"i32 {START}, label %warp.enter"]
@@ -323,6 +336,7 @@ class Skeleton(Lanes):
         b.line("br i1 %warp.more, label %warp.start, label %block.done")
         b.label("block.done")
         if self.layout.barriers:
+            self.at_phase_end()
             b.lines += [
                 "  %words.result = getelementptr i8, ptr %words, i64 8",
                 "  %arrived = load <2 x i32>, ptr %words",
