@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import lanewise
 from .atomics import Atomics
 from .builder import Value
 from .dataflow import Step
@@ -159,14 +160,20 @@ class Lanes(Atomics):
         if neutral is None or len(modifiers) != 3:
             raise self.error(f"{step.ins.name} is not known", step)
         members = self._members(step.sources[1], step)
-        if members.wide:
-            raise self.error("redux.sync with a member mask that differs by lane", step)
         value = self.vector_argument(self.source(step.sources[0], step), "i32")
-        lanes = self.lanes_of(b.binary("and", members, self.lane_number()))
-        value = b.select(lanes, value, b.const("i32", neutral, True))
         kind = {"min": f"{type[0]}min", "max": f"{type[0]}max"}.get(operation, operation)
         full = f"llvm.vector.reduce.{kind}.v{self.width}i32"
         b.declarations[full] = f"declare i32 @{full}({b.ir_type('i32', True)})"
+        if members.wide:
+            # Several groups of lanes may come at once, each with the mask of its own lanes.
+            name, here = f"redux.{kind}", self.lane_number()
+            self.helpers.setdefault(name, lanewise.groups(self.width, name, full, neutral))
+            given = f"{b.typed(value)}, {b.typed(members)}, {b.typed(here)}"
+            wide = b.ir_type("i32", True)
+            self.write_value(step.results[0], b.emit(f"call {wide} @{name}({given})", "i32", True))
+            return
+        lanes = self.lanes_of(b.binary("and", members, self.lane_number()))
+        value = b.select(lanes, value, b.const("i32", neutral, True))
         self.write_value(
             step.results[0], b.emit(f"call i32 @{full}({b.typed(value)})", "i32", False)
         )
