@@ -17,7 +17,7 @@ _REDUCTIONS = {
 def reductions(cuda):
     return cuda(
         "".join(
-            f'extern "C" __global__ void {name}(const {type}* x, const unsigned* key, {type}* y) {{'
+            f'extern "C" __global__ void of_{name}(const {type}* x, const unsigned* key, {type}* y) {{'
             "  unsigned i = blockIdx.x * blockDim.x + threadIdx.x;"
             "  unsigned all = __ballot_sync(__activemask(), 1);"
             "  unsigned members = __match_any_sync(all, key[i]);"
@@ -35,7 +35,7 @@ def test_lanes_with_one_key_reduce_among_themselves(reductions, rng, name, block
     x = x.view(np.int32) if type == "int" else x
     key = rng.integers(0, 5, 2 * block, np.uint32)
     y = np.zeros_like(x)
-    assert reductions.launch(name, (2,), (block,), x, key, y) == 0
+    assert reductions.launch(f"of_{name}", (2,), (block,), x, key, y) == 0
     lane = np.arange(2 * block)
     warp = lane // block * 100 + lane % block // 32
     for one in np.unique(warp):
