@@ -22,7 +22,7 @@ from cuda.bindings.driver import CUresult
 from ndgpu.driver.host import attributes, queues, workers
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.module import Function, bad_function, functions
-from ndgpu.driver.host.queues import UNKNOWN
+from ndgpu.driver.host.queues import UNKNOWN, Work
 from ndgpu.driver.host.results import OK, fail
 from ndgpu.driver.host.stream import bad_stream, find_stream
 
@@ -245,16 +245,16 @@ def cuLaunchKernel(
         )
         return fail(CUresult.CUDA_ERROR_NOT_SUPPORTED if extra else _INVALID, detail)
     if plan.cost <= queues.policy.short:
-        claim = object()
-        try:
-            if stream.begin(claim):
-                _run(plan, kernelParams, _Progress())
+        context = stream.context
+        with context.turn:
+            if not context.active or stream.settle():
+                if plan.blocks == 1:
+                    _run_block(plan, kernelParams)
+                else:
+                    _run(plan, kernelParams, _Progress())
                 return OK
-        finally:
-            if stream._claim is claim:
-                stream.end(claim)
     params, kept = plan.copy_params(kernelParams)
-    stream.enqueue(_run, plan, params, _Progress(kept), cost=UNKNOWN)
+    stream.defer(Work(_run, (plan, params, _Progress(kept)), plan.cost))
     return OK
 
 
@@ -270,6 +270,29 @@ class _Progress:
         self.ranges: list[int] | None = None
 
 
+def _run_block(plan: _Plan, params: int) -> None:
+    """Run a launch of one block; a failure poisons the context."""
+    address = workers.scratch(plan.scratch)
+    if not address:
+        _failed(plan, int(CUresult.CUDA_ERROR_OUT_OF_MEMORY))
+        return
+    native, launch, clock = plan.native, plan.address, time.perf_counter_ns
+    start = clock()
+    code = native(params, launch, 0, 1, address)
+    spent = clock() - start
+    # As `_Plan.learn` has it, without the call.
+    limit = 2 * plan.cost + 1000
+    plan.cost = spent if spent < limit else limit
+    if code:
+        _failed(plan, code)
+
+
+def _failed(plan: _Plan, code: int) -> None:
+    function = plan.function
+    error = CUresult(code)
+    function.context.poison(error, f"kernel {function.name} failed with {error.name}")
+
+
 def _run(plan: _Plan, params: int, progress: _Progress) -> None:
     """Run what is left of a launch; a failure poisons the context.
 
@@ -281,24 +304,14 @@ def _run(plan: _Plan, params: int, progress: _Progress) -> None:
         code = int(CUresult.CUDA_ERROR_OUT_OF_MEMORY)
     elif queues.policy.random is not None:
         code = _run_shuffled(plan, params, progress, address, queues.policy.random)
-    elif plan.blocks == 1:
-        code = 0
-        if progress.first == 0:
-            native, launch, clock = plan.native, plan.address, time.perf_counter_ns
-            start = clock()
-            progress.first = 1
-            code = native(params, launch, 0, 1, address)
-            plan.learn(clock() - start)
     else:
         code = _run_many(plan, params, progress, address)
     if code:
-        function = plan.function
-        error = CUresult(code)
-        function.context.poison(error, f"kernel {function.name} failed with {error.name}")
+        _failed(plan, code)
 
 
 def _run_many(plan: _Plan, params: int, progress: _Progress, address: int) -> int:
-    """Run a launch of several blocks here, or on all threads if it takes long."""
+    """Run blocks here, or on all threads if they take long."""
     native, launch, blocks = plan.native, plan.address, plan.blocks
     clock = time.perf_counter_ns
     first = progress.first
