@@ -18,7 +18,7 @@ INVALID = (CUresult.CUDA_ERROR_INVALID_VALUE,)
 
 
 def load(monkeypatch, kernel: Kernel, *variables: Variable) -> int:
-    monkeypatch.setattr(compiler, "load", lambda text: Program({"k": kernel}, variables))
+    monkeypatch.setattr(compiler, "load", lambda *given: Program({"k": kernel}, variables))
     return value(host.cuModuleGetFunction(value(host.cuModuleLoadData(PTX)), b"k"))
 
 

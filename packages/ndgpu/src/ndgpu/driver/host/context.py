@@ -50,7 +50,9 @@ class Context:
     streams : dict
         The streams by handle, 0 for the legacy default stream.
     active : set
-        The streams that have work which has not run, destroyed ones among them.
+        The streams that have work in their queues, destroyed ones among them.
+    turn : lock
+        Whoever has it may enqueue work, or run some at once; see `queues`.
     owned : dict
         By handle, the events and modules made here; each has a ``release()``.
     peers : set of int
@@ -65,6 +67,7 @@ class Context:
         self.users = 0
         self.streams: dict[int, Any] = {}
         self.active: set[Any] = set()
+        self.turn = threading.RLock()
         self.owned: dict[int, Any] = {}
         self.peers: set[int] = set()
 
@@ -82,6 +85,10 @@ class Context:
 
         Returns False at once where the calling thread interrupts such work, and cannot wait.
         """
+        if lock._is_owned():
+            return False
+        with self.turn:  # what another thread runs without queueing it
+            pass
         return all(stream.wait(stream.submitted) for stream in list(self.active))
 
     def destroy(self) -> None:

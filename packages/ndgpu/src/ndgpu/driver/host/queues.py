@@ -13,9 +13,12 @@ Who runs a queue's work is a matter of the `Policy`:
   a queue that takes long, or that waits for the host, holds up no other;
 * a thread that waits for the queue and finds nobody at it.
 
-At most one thread is at a queue: the one whose claim it has.  All the bookkeeping is done
-under `context.lock`, which is never held while work runs.  It survives two things that
-come between any two steps of a Python program:
+Work that a calling thread runs at once is never in a queue.  It has the `Context.turn`
+meanwhile, without which nothing is enqueued, so nothing can come to be ahead of it.
+The rest of the bookkeeping is done under `context.lock`, which is never held while work
+runs; at most one thread is at a queue, the one whose claim it has.
+
+The bookkeeping survives two things that come between any two steps of a Python program:
 
 * an interrupt: what was begun is ended in a ``finally``, and a second time if that is
   what was interrupted; work that was interrupted before it ran stays in its queue;
@@ -31,6 +34,7 @@ import atexit
 import itertools
 import os
 import random
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -98,20 +102,35 @@ def use_policy(new: Policy) -> Policy:
 
 
 class Work:
-    """A piece of work in a queue."""
+    """A piece of work in a queue; see `Queue.enqueue`.
 
-    __slots__ = ("_once", "after", "args", "call", "done", "host", "number", "unconditional")
+    `host` tells that it is a function of the user, which may wait for the calling thread.
+    """
+
+    __slots__ = (
+        "_once",
+        "after",
+        "args",
+        "call",
+        "cost",
+        "done",
+        "host",
+        "number",
+        "unconditional",
+    )
 
     def __init__(
         self,
         call: Callable[..., object],
         args: tuple[Any, ...],
-        host: bool,
-        unconditional: bool,
-        after: tuple[Point, ...],
+        cost: int,
+        host: bool = False,
+        unconditional: bool = False,
+        after: tuple[Point, ...] = (),
     ) -> None:
         self.call = call
         self.args = args
+        self.cost = cost
         self.host = host
         self.unconditional = unconditional
         self.after = after
@@ -156,7 +175,7 @@ class Queue:
     """
 
     __slots__ = (
-        "_claim", "_inline", "_order", "_pending", "_scheduled", "_thread", "_waiters",
+        "_backlog", "_claim", "_order", "_pending", "_scheduled", "_thread", "_waiters",
         "blocking", "completed", "context", "legacy", "submitted",
     )  # fmt: skip
 
@@ -168,9 +187,9 @@ class Queue:
         self.completed = 0
         self._order = next(_numbers)
         self._pending: deque[Work] = deque()
+        self._backlog = 0  # nanoseconds that the work in it takes, as far as known
         self._claim: object = None  # of the thread that runs its work
         self._thread = 0  # that thread
-        self._inline = 0  # the number of the piece that runs without having been queued
         self._scheduled = False  # a thread of the driver is on its way
         self._waiters: list[tuple[int, Any]] = []  # what is waited for, and a lock to release
 
@@ -181,7 +200,6 @@ class Queue:
         call: Callable[..., object],
         *args: Any,
         cost: int = 0,
-        host: bool = False,
         unconditional: bool = False,
         after: tuple[Point, ...] = (),
     ) -> int:
@@ -194,8 +212,6 @@ class Queue:
         ----------
         cost : int
             Nanoseconds that it will take, as far as known; else `UNKNOWN`.
-        host : bool
-            Whether it is a function of the user, which may wait for the calling thread.
         unconditional : bool
             Whether it runs even if the context has failed.
         after : tuple of points
@@ -204,78 +220,71 @@ class Queue:
         Returns
         -------
         int
-            Its number.
+            Its number; 0 if it has run.
         """
-        if cost <= policy.short and not after:
-            number = self.attempt(call, *args)
-            if number:
-                return number
-        work = Work(call, args, host, unconditional, after)
-        with lock:
-            work.after += self._turns()
-            self.context.active.add(self)
-            number = work.number = self.submitted = self.submitted + 1
-            self._pending.append(work)
-            if policy.threads:
-                self._schedule()
+        if cost <= policy.short and not after and self.attempt(call, *args):
+            return 0
+        return self.defer(Work(call, args, cost, False, unconditional, after))
+
+    def defer(self, work: Work) -> int:
+        """Enqueue, though it might run at once; return its number."""
+        if lock._is_owned():  # a finaliser in the midst of the bookkeeping cannot wait for its turn
+            number = self._append(work)
+        else:
+            with self.context.turn:
+                number = self._append(work)
         if policy.eager:
             self.wait(number)
         elif policy.random is not None and policy.random.random() < 0.5:
             _step_at_random(policy.random)
         if number - self.completed > _FULL:
-            self.wait(number - _FULL)
+            if not policy.threads:
+                self.wait(number - _FULL)
+            elif work.cost > policy.short:
+                self.wait(number - _FULL // 2)
+            else:
+                self.wait(number)  # from here on the calling thread may run it
         return number
 
-    def attempt(self, call: Callable[..., object], *args: Any) -> int:
-        """Run ``call(*args)`` here and now if nothing is ahead of it.
-
-        Returns its number, or 0 if something is ahead or nothing may run before somebody waits.
-        """
-        if policy.short < 0:
-            return 0
-        claim = object()
-        try:
-            if self.begin(claim):
-                call(*args)
-                return self._inline
-        finally:
-            if self._claim is claim:
-                self.end(claim)
-        return 0
-
-    def begin(self, claim: object) -> bool:
-        """Claim the queue for a piece that runs here and now; False if something is ahead of it.
-
-        After True the caller runs it and calls `end`.
-        """
-        ident = _get_ident()
-        with lock:
-            active = self.context.active
-            if active and (self._turns() or self in active):
+    def attempt(self, call: Callable[..., object], *args: Any) -> bool:
+        """Run ``call(*args)`` here and now if nothing is ahead of it; return whether it ran."""
+        if policy.short < 0 or lock._is_owned():
+            return False
+        with self.context.turn:
+            if self.context.active and not self.clear():
                 return False
-            self._thread = ident
-            self._inline = self.submitted = self.submitted + 1
-            self._claim = claim
-            active.add(self)
+            call(*args)
         return True
 
-    def end(self, claim: object) -> None:
-        """Note that the piece begun with `claim` has run."""
-        try:
-            self._end(claim)
-        except KeyboardInterrupt:
-            self._end(claim)
-            raise
-
-    def _end(self, claim: object) -> None:
+    def clear(self) -> bool:
+        """Whether nothing is ahead of what may be enqueued next; called with the turn."""
         with lock:
-            if self._claim is claim:
-                self.completed = self._inline
-                if not self._pending:
-                    self.context.active.discard(self)
-                self._claim = None
-            if self._waiters or self._pending or _blocked:
-                self._tell()
+            return self not in self.context.active and not self._turns()
+
+    def settle(self) -> bool:
+        """As `clear`, but wait for what is ahead if that is short.
+
+        Else a caller that enqueues short work faster than another thread runs it would keep
+        that thread busy for ever, at many times the cost.
+        """
+        with lock:
+            if self not in self.context.active:
+                return not self._turns()
+            if self._backlog > policy.short:
+                return False
+            number = self.submitted
+        return self.wait(number) and self.clear()
+
+    def _append(self, work: Work) -> int:
+        with lock:
+            work.after += self._turns()
+            self.context.active.add(self)
+            number = work.number = self.submitted = self.submitted + 1
+            self._pending.append(work)
+            self._backlog += UNKNOWN if work.host or work.after else work.cost
+            if policy.threads:
+                self._schedule()
+        return number
 
     def _turns(self) -> tuple[Point, ...]:
         """The points that its next piece waits for because of the legacy default stream."""
@@ -346,9 +355,12 @@ class Queue:
         """Take note of a piece that has run."""
         pending = self._pending
         if pending and pending[0].done:
-            self.completed = pending[0].number
+            work = pending[0]
+            self.completed = work.number
             pending.popleft()
+            self._backlog -= UNKNOWN if work.host or work.after else work.cost
             if not pending:
+                self._backlog = 0
                 self.context.active.discard(self)
             if self._waiters or _blocked:
                 self._tell()
@@ -375,8 +387,12 @@ class Queue:
 
     def idle(self) -> bool:
         """Whether all that was enqueued has run; a legacy stream speaks for the blocking ones."""
+        turn = self.context.turn
+        if not turn.acquire(blocking=False):  # a thread runs something without queueing it
+            return False
+        turn.release()
         with lock:
-            others = self._turns() if self.legacy and self.context.active else ()
+            others = self._turns() if self.legacy else ()
         return all(queue.reached(number) for queue, number in (*others, (self, self.submitted)))
 
     def reached(self, number: int) -> bool:
@@ -393,8 +409,12 @@ class Queue:
 
     def synchronize(self) -> bool:
         """Return when all that was enqueued has run; see `wait`."""
+        if lock._is_owned():
+            return False
+        with self.context.turn:  # what another thread runs without queueing it
+            pass
         with lock:
-            others = self._turns() if self.legacy and self.context.active else ()
+            others = self._turns() if self.legacy else ()
         return all(queue.wait(number) for queue, number in (*others, (self, self.submitted)))
 
     def wait(self, number: int, steps: int = UNKNOWN) -> bool:
@@ -404,6 +424,8 @@ class Queue:
         finaliser or a callback, which cannot wait for what it interrupts.  At most `steps`
         pieces are run here.
         """
+        if self.completed < number and lock._is_owned():
+            return False
         while self.completed < number and steps > 0:
             claim = object()
             gate = None
@@ -461,6 +483,7 @@ class Queue:
     def _abandon(self) -> None:
         """Forget all that has not run."""
         self._pending.clear()
+        self._backlog = 0
         self.completed = self.submitted
         self._claim = None
         self._scheduled = False
@@ -555,6 +578,8 @@ def _forked() -> None:
     _blocked.clear()
     for queue in _all_active():
         queue._abandon()
+    for device in contexts.devices:
+        device.context.turn = threading.RLock()
 
 
 def _without_threads() -> None:
@@ -581,6 +606,7 @@ def _close() -> None:
                 queue._pending.pop()
             if not (queue._pending and queue._pending[0].host):
                 running.append(queue._gate(queue.submitted))
+    running.extend(device.context.turn for device in contexts.devices)
     end = time.monotonic() + _LAST_SECONDS
     for gate in running:
         gate.acquire(timeout=max(0.0, end - time.monotonic()))

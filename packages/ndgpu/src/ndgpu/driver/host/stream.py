@@ -2,7 +2,7 @@
 
 A stream is a queue of work (`queues`) with a handle; copies, fills, kernels, events and
 callbacks reach a device through `Stream.enqueue`, and kernels that are known to be
-short by `Stream.begin` and `Stream.end`.  An event remembers the point of a stream
+short without its help.  An event remembers the point of a stream
 at which it was recorded last.
 """
 
@@ -14,7 +14,7 @@ import time
 from cuda.bindings.driver import CUevent_flags, CUresult, CUstreamCaptureStatus
 
 from ndgpu.driver.host.context import Context, lock, new_handle, thread
-from ndgpu.driver.host.queues import UNKNOWN, Queue
+from ndgpu.driver.host.queues import UNKNOWN, Queue, Work
 from ndgpu.driver.host.results import OK, SUCCESS, fail
 
 __all__ = ["Event", "Stream", "bad_stream", "find_stream"]
@@ -259,7 +259,7 @@ def cuLaunchHostFunc(hStream: int, fn: int, userData: int) -> tuple:
         return bad_stream("cuLaunchHostFunc", hStream)
     if not fn:
         return fail(_INVALID, "cuLaunchHostFunc: fn is a null pointer")
-    stream.enqueue(_host_function(int(fn)), userData, cost=UNKNOWN, host=True)
+    stream.defer(Work(_host_function(int(fn)), (userData,), UNKNOWN, host=True))
     return OK
 
 
