@@ -42,4 +42,4 @@ def test_lanes_with_one_key_reduce_among_themselves(reductions, rng, name, block
         for number in range(5):
             group = (warp == one) & (key == number)
             if group.any():
-                assert (y[group] == function.reduce(x[group])).all()
+                assert (y[group] == function.reduce(x[group], dtype=x.dtype)).all()
