@@ -146,7 +146,9 @@ def gather(width: int, name: str, type: str, volatile: bool) -> str:
     if not volatile:
         size = BITS[type] // 8
         lines += _if_row(
-            width, type, [f"  %whole = load {whole}, ptr %row, align {size}", f"  ret {whole} %whole"]
+            width,
+            type,
+            [f"  %whole = load {whole}, ptr %row, align {size}", f"  ret {whole} %whole"],
         )
     lines += _selected(width, "ptrtoint (ptr @ndgpu.zero to i64)")
     before = "poison"
@@ -174,9 +176,7 @@ def scatter(width: int, name: str, type: str, volatile: bool) -> str:
     ]
     if not volatile:
         size = BITS[type] // 8
-        lines += _if_row(
-            width, type, [f"  store {whole} %b, ptr %row, align {size}", "  ret void"]
-        )
+        lines += _if_row(width, type, [f"  store {whole} %b, ptr %row, align {size}", "  ret void"])
     lines += _selected(width, "%nowhere")
     how = "store volatile" if volatile else "store"
     for lane in range(width):

@@ -35,6 +35,8 @@ _IGNORED = frozenset(
      "L1", "L2", "evict_last", "evict_first", "evict_normal", "evict_unchanged", "no_allocate",
      "64B", "128B", "256B", "func", "entry", "unified")
 )  # fmt: skip
+# Bytes of a cache line.
+_LINE = 64
 
 
 @dataclass(slots=True)
@@ -46,7 +48,15 @@ class Place:
 
 
 class Memory(Emitter):
-    """Emits instructions that touch memory."""
+    """Emits instructions that touch memory.
+
+    Attributes
+    ----------
+    streams : bool
+        Whether some store goes past the caches, so that the function must end with a fence.
+    """
+
+    streams = False
 
     # -- addresses ------------------------------------------------------------------------
 
@@ -327,9 +337,10 @@ class Memory(Emitter):
         if held.shape.kind == "strided" and held.scalar is not None:
             base = held.scalar
             if held.shape.stride in (None, count * size):
+                streaming = "cs" in step.ins.modifiers and not volatile
 
                 def row() -> list[Value]:
-                    self._put_row(base, offset, values, how)
+                    self._put_row(base, offset, values, how, streaming)
                     return []
 
                 def scattered(addresses: Value, rare: bool) -> list[Value]:
@@ -357,7 +368,10 @@ class Memory(Emitter):
             text = f"extractelement {b.typed(vector)}, i32 {lane}"
         return b.emit(text, vector.type, False)
 
-    def _put_row(self, base: Value, offset: int, values: Sequence[Value], how: str) -> None:
+    def _put_row(
+        self, base: Value, offset: int, values: Sequence[Value], how: str, streaming: bool = False
+    ) -> None:
+        """Store lanes' elements one after the other; past the caches, if `streaming`."""
         b, type = self.b, values[0].type
         count, size = len(values), BITS[type] // 8
         total = self.width * count
@@ -365,7 +379,24 @@ class Memory(Emitter):
         text = values[0].text if count == 1 else self._woven(values).text
         at = self.pointer(base, offset)
         if self.mask is None:
-            b.line(f"{how} {whole} {text}, ptr {at.text}, align {size}")
+            plain = f"{how} {whole} {text}, ptr {at.text}, align"
+            if not streaming or total * size % _LINE:
+                b.line(f"{plain} {size}")
+                return
+            # Whole lines alone are written without being read first.
+            self.streams = True
+            label = b.fresh()[1:]
+            number = b.emit(f"ptrtoint ptr {at.text} to i64", "i64", False)
+            within = b.binary("and", number, b.const("i64", _LINE - 1))
+            b.line(f"%{label}.aligned = icmp eq {b.typed(within)}, 0")
+            b.line(f"br i1 %{label}.aligned, label %{label}.lines, label %{label}.plain")
+            b.label(f"{label}.lines")
+            b.line(f"{plain} {_LINE}, !nontemporal !1")
+            b.line(f"br label %{label}.stored")
+            b.label(f"{label}.plain")
+            b.line(f"{plain} {size}")
+            b.line(f"br label %{label}.stored")
+            b.label(f"{label}.stored")
             return
         lanes = self._repeated(self.mask.lanes, count)
         name = f"llvm.masked.store.v{total}{_short(type)}.p0"

@@ -141,6 +141,7 @@ class Skeleton(Lanes):
             *tail,
             "}",
             '!0 = !{!"branch_weights", i32 2000, i32 1}',
+            "!1 = !{i32 1}",
             "",
         ]
         return "\n".join(lines)
@@ -363,5 +364,7 @@ class Skeleton(Lanes):
             "  store i32 %cz, ptr %cta.z",
             "  br label %block.test",
             "finished:",
+            # Other threads see what was stored past the caches only after a fence.
+            *(["  fence seq_cst"] if self.streams else []),
             "  ret i32 0",
         ]
