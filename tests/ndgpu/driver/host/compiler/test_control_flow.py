@@ -157,3 +157,30 @@ def test_random_control_flow_agrees_with_one_thread_at_a_time(cuda, seed):
                 assert program.launch(name, grid, block, data, out, ctypes.c_uint32(n)) == 0
                 want = [scope[name](t, listed, n) for t in range(threads)]
                 np.testing.assert_array_equal(out, np.array(want, np.uint32))
+
+
+def test_lanes_that_continue_do_not_wait_for_those_that_go_on(cuda):
+    """The way from the branch to the rest of the loop goes round: no place to meet again."""
+    program = cuda("""extern "C" __global__ void k(int* x, const int* limit) {
+        int t = threadIdx.x, s = 0, c = 0, i = 0;
+        for (;;) {
+          ++i;
+          if ((i * 7 + t) % 3 == 0) { c = 1; continue; }
+          s += c * 100 + i; c = 2; limit += 1;
+          if (s > *limit) break;
+        }
+        x[t] = s * 10 + c; }""")
+    limit = np.arange(4000, dtype=np.int32) // 3 + 5
+    x = np.zeros(64, np.int32)
+    assert program.launch("k", (1,), (64,), x, limit) == 0
+    for t, found in enumerate(x):
+        s = c = i = p = 0
+        while True:
+            i += 1
+            if (i * 7 + t) % 3 == 0:
+                c = 1
+                continue
+            s, c, p = s + c * 100 + i, 2, p + 1
+            if s > limit[p]:
+                break
+        assert found == s * 10 + c

@@ -434,14 +434,11 @@ def test_what_cannot_be_run_is_refused_with_its_line(body, wanted):
     assert caught.value.kernel == "k"
 
 
-def test_recursion_and_undefined_functions_are_refused(ptx_of):
-    source = """__device__ __noinline__ int f(int n) { return n < 2 ? 1 : n * f(n - 1) + f(n - 2); }
-    extern "C" __global__ void k(int* x) { *x = f(*x); }"""
-    with pytest.raises(PtxError, match="recursion"):
-        load(ptx_of(source))
-    source = 'extern "C" __global__ void k(int* x) { printf("%d", *x); }'
-    with pytest.raises(PtxError, match="vprintf"):
-        load(ptx_of(source))
+def test_undefined_functions_are_refused():
+    body = "call.uni elsewhere;\nret;\n}"
+    head = ".version 8.0\n.target sm_80\n.address_size 64\n.extern .func elsewhere;\n"
+    with pytest.raises(PtxError, match="a call of elsewhere, which the module does not define"):
+        load(head + ".visible .entry k()\n{\n" + body)
 
 
 # -- strides and branches ------------------------------------------------------------------------

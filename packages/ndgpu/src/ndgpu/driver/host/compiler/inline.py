@@ -3,6 +3,10 @@
 Guarantees: the result has no calls and no guards other than on branches; each
 name in it is unique; a `.param` variable of a call becomes registers where its
 accesses allow, else local memory.
+
+A call through a pointer becomes a choice among the functions that it may lead to.  A recursive
+function's body stands once, at the end; ``enter`` goes there and ``leave`` returns, and what they
+carry over passes in variables of their own.  `stack.link` makes branches of these.
 """
 
 from __future__ import annotations
@@ -10,14 +14,17 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
+from .callgraph import CallGraph, called, sizes_of
 from .errors import PtxError
 from .syntax import (
     SIZES,
     Address,
     Function,
+    Immediate,
     Instruction,
     Module,
     Operand,
+    Param,
     Register,
     Symbol,
     Variable,
@@ -43,27 +50,46 @@ class Flat:
         Local and shared variables of the kernel and of what it calls.
     items : list
         Instructions, and labels as strings.
+    owners : dict
+        The recursive function that a register or variable belongs to, of which there is one for
+        each of its calls that has begun.
+    outlined : list of str
+        The recursive functions, in the order of their bodies.
     """
 
     function: Function
+    graph: CallGraph
     registers: dict[str, str] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
     items: list[Instruction | str] = field(default_factory=list)
     slots: set[str] = field(default_factory=set)
+    owners: dict[str, str] = field(default_factory=dict)
+    outlined: list[str] = field(default_factory=list)
     instances: int = 0
 
+    def add_slot(self, name: str, size: int, align: int, owner: str | None) -> None:
+        """Declare a variable that passes a parameter or a result."""
+        self.variables[name] = Variable(name, "param", size, align)
+        self.slots.add(name)
+        if owner is not None:
+            self.owners[name] = owner
 
-def flatten(module: Module, kernel: Function) -> Flat:
+
+def flatten(module: Module, kernel: Function, graph: CallGraph | None = None) -> Flat:
     """Expand the kernel's calls.
 
     Raises
     ------
     PtxError
-        For recursion, a call through a pointer, or a function that is not defined.
+        For a call of a function that is not defined.
     """
-    flat = Flat(kernel)
+    flat = Flat(kernel, graph or CallGraph(module))
     _expand(module, kernel, {}, None, (), flat)
+    done = 0
+    while done < len(flat.outlined):
+        _outline(module, module.functions[flat.outlined[done]], flat)
+        done += 1
     _place_slots(flat)
     _unguard(flat)
     return flat
@@ -78,8 +104,11 @@ def _expand(
     flat: Flat,
 ) -> None:
     """Append the function's body; `names` maps its parameters to the caller's variables."""
-    stack += (function.name,)
-    if stack[1:]:
+    owner = stack[0] if stack and stack[0] in flat.outlined else None
+    outlined = owner == function.name
+    if not outlined:
+        stack += (function.name,)
+    if stack[1:] or outlined:
         flat.instances += 1
         tag = f"@{flat.instances}"
         local = {name: name + tag for name in function.registers}
@@ -90,12 +119,17 @@ def _expand(
             local[name] = name + (f"@{function.name}" if variable.space == "shared" else tag)
         names = local | names
     for name, type in function.registers.items():
-        flat.registers[names.get(name, name)] = type
+        unique = names.get(name, name)
+        flat.registers[unique] = type
+        if owner is not None:
+            flat.owners[unique] = owner
     for name, variable in function.variables.items():
         unique = names.get(name, name)
         flat.variables[unique] = replace(variable, name=unique)
         if variable.space == "param":
             flat.slots.add(unique)
+        if owner is not None and variable.space in ("param", "local"):
+            flat.owners[unique] = owner
     for name, targets in function.tables.items():
         flat.tables[names.get(name, name)] = tuple(names.get(t, t) for t in targets)
     labels: dict[int, list[str]] = {}
@@ -104,14 +138,15 @@ def _expand(
     for index, ins in enumerate(function.instructions):
         flat.items.extend(labels.get(index, ()))
         ins = _as_registers(ins, function)
+        if ins.opcode == "call":
+            _call(module, ins, function, names, stack, flat)
+            continue
         if names:
             ins = rename(ins, names)
-        if ins.opcode == "call":
-            _call(module, ins, stack, flat)
-        elif ins.opcode == "ret" and end is not None:
+        if ins.opcode == "ret" and end is not None:
             flat.items.append(replace(ins, opcode="bra", modifiers=(), operands=(Symbol(end),)))
         else:
-            flat.items.append(ins)
+            flat.items.append(_with_addresses(ins, flat.graph))
     flat.items.extend(labels.get(len(function.instructions), ()))
     if len(flat.items) > _MOST:
         raise PtxError(
@@ -119,57 +154,175 @@ def _expand(
         )
 
 
-def _call(module: Module, ins: Instruction, stack: tuple[str, ...], flat: Flat) -> None:
-    place = next((i for i, o in enumerate(ins.operands) if isinstance(o, Symbol)), None)
-    if place is None:
-        raise PtxError(
-            "a call through a function pointer, which the host device does not run",
-            ins.line, stack[0], ins.name,
-        )  # fmt: skip
-    name = ins.operands[place].name  # type: ignore[union-attr]
+def _with_addresses(ins: Instruction, graph: CallGraph) -> Instruction:
+    """The instruction with numbers for the addresses of functions."""
+    if not any(isinstance(o, Symbol) and o.name in graph.addresses for o in ins.operands):
+        return ins
+    return replace(
+        ins,
+        operands=tuple(
+            Immediate(graph.addresses[o.name])
+            if isinstance(o, Symbol) and o.name in graph.addresses
+            else o
+            for o in ins.operands
+        ),
+    )
+
+
+# -- calls -----------------------------------------------------------------------------------
+
+
+def _call(
+    module: Module,
+    ins: Instruction,
+    caller: Function,
+    names: dict[str, str],
+    stack: tuple[str, ...],
+    flat: Flat,
+) -> None:
+    """Append what a call does; its names are still those of the calling function."""
+    target, results, arguments = called(ins)
+    if target is None:
+        raise PtxError("a call in a form not known", ins.line, stack[0], ins.name)
+    for variable in (*results.elements, *arguments.elements):
+        if not isinstance(variable, Symbol):
+            raise PtxError(
+                "a call with arguments in registers, an old form of PTX",
+                ins.line, stack[0], ins.name,
+            )  # fmt: skip
+    sizes = sizes_of(results, caller), sizes_of(arguments, caller)
+    given = [names.get(v.name, v.name) for v in results.elements]  # type: ignore[union-attr]
+    passed = [names.get(v.name, v.name) for v in arguments.elements]  # type: ignore[union-attr]
+    ins = rename(replace(ins, operands=()), names)
+    skip = None
+    if ins.guard is not None:
+        flat.instances += 1
+        skip = f"@skip{flat.instances}"
+        flat.items.append(_branch(ins, Register(ins.guard.name, not ins.guard.negated), skip))
+        ins = replace(ins, guard=None)
+    if isinstance(target, Symbol):
+        _call_one(module, ins, target.name, given, passed, stack, flat)
+    else:
+        pointer = Register(names.get(target.name, target.name))
+        _call_any(module, ins, pointer, flat.graph.targets(*sizes), given, passed, stack, flat)
+    if skip:
+        flat.items.append(skip)
+
+
+def _call_one(
+    module: Module,
+    ins: Instruction,
+    name: str,
+    results: list[str],
+    arguments: list[str],
+    stack: tuple[str, ...],
+    flat: Flat,
+) -> None:
+    """A call of a function that is known, with the flat names of the variables it passes."""
     callee = module.functions.get(name)
     if name == "__assertfail":
-        flat.items.append(replace(ins, opcode="trap", modifiers=("assert",), operands=()))
+        flat.items.append(replace(ins, opcode="trap", modifiers=("assert",)))
         return
     if callee is None or not callee.defined:
         raise PtxError(
             f"a call of {name}, which the module does not define", ins.line, stack[0], ins.name
         )
-    if name in stack:
-        raise PtxError(
-            f"recursion: {' -> '.join((*stack, name))}, which the host device does not run",
-            ins.line, stack[0], ins.name,
-        )  # fmt: skip
-    results = ins.operands[0] if place == 1 else Vector(())
-    arguments = ins.operands[place + 1] if len(ins.operands) > place + 1 else Vector(())
-    if not isinstance(results, Vector) or not isinstance(arguments, Vector):
-        raise PtxError("a call in a form not known", ins.line, stack[0], ins.name)
-    given = (*results.elements, *arguments.elements)
-    wanted = (*callee.results, *callee.params)
-    if len(given) != len(wanted):
+    if (len(results), len(arguments)) != (len(callee.results), len(callee.params)):
         raise PtxError(
             f"{name} takes {len(callee.params)} arguments and gives {len(callee.results)} results, "
-            f"the call has {len(arguments.elements)} and {len(results.elements)}",
+            f"the call has {len(arguments)} and {len(results)}",
             ins.line, stack[0], ins.name,
         )  # fmt: skip
-    names = {}
-    for param, variable in zip(wanted, given, strict=True):
-        if not isinstance(variable, (Symbol, Register)):
-            raise PtxError(f"{name}: an argument that is no variable", ins.line, stack[0], ins.name)
-        if isinstance(variable, Register):
-            raise PtxError(
-                f"{name}: arguments in registers, an old form of PTX", ins.line, stack[0], ins.name
-            )
-        names[param.name] = variable.name
-    skip = None
-    if ins.guard is not None:
-        skip = f"@skip{flat.instances + 1}"
-        flat.items.append(_branch(ins, Register(ins.guard.name, not ins.guard.negated), skip))
-    end = f"@end{flat.instances + 1}"
+    if name in flat.graph.recursive:
+        if name not in flat.outlined:
+            flat.outlined.append(name)
+            for param in (*callee.params, *callee.results):
+                flat.add_slot(_passing(param, name), param.size, param.align, None)
+        for param, variable in zip(callee.params, arguments, strict=True):
+            _copy(ins, param, variable, _passing(param, name), flat)
+        caller = (stack[0],) if stack[0] in flat.outlined else ()
+        flat.items.append(replace(ins, opcode="enter", modifiers=caller, operands=(Symbol(name),)))
+        for param, variable in zip(callee.results, results, strict=True):
+            _copy(ins, param, _passing(param, name), variable, flat)
+        return
+    pairs = zip((*callee.results, *callee.params), (*results, *arguments), strict=True)
+    names = {param.name: variable for param, variable in pairs}
+    flat.instances += 1
+    end = f"@end{flat.instances}"
     _expand(module, callee, names, end, stack, flat)
     flat.items.append(end)
-    if skip:
-        flat.items.append(skip)
+
+
+def _call_any(
+    module: Module,
+    ins: Instruction,
+    pointer: Register,
+    targets: list[str],
+    results: list[str],
+    arguments: list[str],
+    stack: tuple[str, ...],
+    flat: Flat,
+) -> None:
+    """A call through a pointer: a test for each function that it may lead to."""
+    flat.instances += 1
+    tag = flat.instances
+    test = f"%is@{tag}"
+    flat.registers[test] = "pred"
+    if stack[0] in flat.outlined:
+        flat.owners[test] = stack[0]
+    for place, name in enumerate(targets):
+        address = Immediate(flat.graph.addresses[name])
+        flat.items.append(
+            replace(ins, opcode="setp", modifiers=("ne", "s64"),
+                    operands=(Register(test), pointer, address))
+        )  # fmt: skip
+        flat.items.append(_branch(ins, Register(test), f"@not{tag}.{place}"))
+        _call_one(module, ins, name, results, arguments, stack, flat)
+        flat.items.append(_jump(ins, f"@called{tag}"))
+        flat.items.append(f"@not{tag}.{place}")
+    flat.items.append(replace(ins, opcode="trap", modifiers=()))
+    flat.items.append(f"@called{tag}")
+
+
+def _outline(module: Module, function: Function, flat: Flat) -> None:
+    """Append the one body of a recursive function, between its labels of entry and return."""
+    name = function.name
+    ins = Instruction("mov", ("u32",), (), None, function.line, name)
+    flat.items.append(f"@enter {name}")
+    names = {}
+    for param in (*function.params, *function.results):
+        names[param.name] = f"{param.name}@own {name}"
+        flat.add_slot(names[param.name], param.size, param.align, name)
+    for param in function.params:
+        _copy(ins, param, _passing(param, name), names[param.name], flat)
+    _expand(module, function, names, f"@leave {name}", (name,), flat)
+    flat.items.append(f"@leave {name}")
+    for param in function.results:
+        _copy(ins, param, names[param.name], _passing(param, name), flat)
+    flat.items.append(replace(ins, opcode="leave", modifiers=(name,)))
+
+
+def _passing(param: Param, function: str) -> str:
+    """The variable by which a recursive function is given a parameter, or gives a result."""
+    return f"{param.name}@{function}"
+
+
+def _copy(ins: Instruction, param: Param, source: str, target: str, flat: Flat) -> None:
+    """Copy a variable that passes a parameter to another of the same size."""
+    unit = min(param.align, 8, param.size)
+    register = f"%copy{8 * unit}@"
+    flat.registers[register] = f"b{8 * unit}"
+    for offset in range(0, param.size, unit):
+        for opcode, name in (("ld", source), ("st", target)):
+            operands: tuple[Operand, ...] = (Register(register), Address(Symbol(name), offset))
+            flat.items.append(
+                replace(ins, opcode=opcode, modifiers=("param", f"b{8 * unit}"),
+                        operands=operands if opcode == "ld" else operands[::-1])
+            )  # fmt: skip
+
+
+def _jump(ins: Instruction, target: str) -> Instruction:
+    return replace(ins, opcode="bra", modifiers=(), operands=(Symbol(target),), guard=None)
 
 
 def _branch(ins: Instruction, guard: Register, target: str) -> Instruction:
@@ -228,6 +381,8 @@ def _place_slots(flat: Flat) -> None:
             flat.variables[name] = replace(variable, space="local")
         for offset, size in accesses[name]:
             flat.registers[f"{name}+{offset}"] = f"b{8 * size}"
+            if name in flat.owners:
+                flat.owners[f"{name}+{offset}"] = flat.owners[name]
     items: list[Instruction | str] = []
     for ins in flat.items:
         slot = None if isinstance(ins, str) else _slot(ins, accesses)

@@ -15,13 +15,15 @@ from pathlib import Path
 from ndgpu import diskcache
 
 from . import llvm, ptx
+from .callgraph import CallGraph
 from .cfg import build
 from .dataflow import Dataflow
 from .errors import PtxError
 from .frames import Layout, layout
 from .inline import flatten
 from .shapes import WARP_OPCODES, Variant
-from .syntax import Function, Module, Param, Symbol, Variable
+from .stack import link
+from .syntax import Function, Instruction, Module, Param, Symbol, Variable
 from .writer import Writer, check_barriers
 
 __all__ = ["Kernel", "Program", "load"]
@@ -45,15 +47,17 @@ class Program:
     def __init__(self, text: str) -> None:
         module = ptx.parse(text)
         self.digest = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
-        self.variables = [v for v in module.variables.values() if v.space in ("global", "const")]
+        calls = CallGraph(module)
+        variables = [calls.resolved(v) for v in module.variables.values()]
+        self.variables = [v for v in variables if v.space in ("global", "const")]
         names = {v.name for v in self.variables}
         for variable in self.variables:
             for _, name, _ in variable.relocations:
                 if name not in names:
                     raise PtxError(f"{variable.name} holds the address of {name}, unknown here")
-        shared = [v for v in module.variables.values() if v.space == "shared"]
+        shared = [v for v in variables if v.space == "shared"]
         self.kernels = {
-            f.name: Kernel(self, module, f, shared)
+            f.name: Kernel(self, module, calls, f, shared)
             for f in module.functions.values()
             if f.entry and f.defined
         }
@@ -87,8 +91,9 @@ class Kernel:
         self.program = program
         self.name = function.name
         self.params: list[Param] = function.params
+        calls: CallGraph,
         self.max_threads = function.max_threads
-        flat = flatten(module, function)
+        flat = link(flatten(module, function, calls))
         graph = build(flat)
         check_barriers(graph.blocks, self.name)
         self.flow = Dataflow(flat, graph)

@@ -245,9 +245,14 @@ class Shapes:
         found = self._regions.get(block.index)
         if found is None:
             stop = block.postdominator
+            inside = _between(block, stop)
+            while stop is not None and _comes_round(block, stop, inside):
+                # Lanes that `continue` come to it an iteration later than the others.
+                stop = stop.postdominator
+                inside = _between(block, stop)
             if stop is not None and (stop.index <= block.index or self.graph.irreducible):
                 stop = None
-            inside = _between(block, stop)
+                inside = _between(block, None)
             if stop is not None and any(self.graph.blocks[i].kind == "barrier" for i in inside):
                 # Some lanes may wait at the barrier while others pass the place to meet.
                 stop = None
@@ -339,6 +344,16 @@ def _between(block: Block, stop: Block | None) -> set[int]:
             found.add(here.index)
             work.extend(here.targets)
     return found
+
+
+def _comes_round(block: Block, stop: Block, region: set[int]) -> bool:
+    """Whether a way from the block to `stop` goes round a loop that both are in."""
+    loop = block.loop
+    while loop is not None:
+        if _inside(stop, loop) and loop.last in region:
+            return True
+        loop = loop.parent
+    return False
 
 
 def _inside(block: Block, loop: Loop) -> bool:

@@ -29,7 +29,7 @@ from .syntax import Instruction, Register, Variable
 __all__ = ["TRAPS", "Writer", "check_barriers"]
 
 # CUresult that a trap of each kind gives.
-TRAPS = {"": 719, "assert": 710}
+TRAPS = {"": 719, "assert": 710, "stack": 714}
 _LOST = 999  # lanes that should have met did not: CUDA_ERROR_UNKNOWN
 _IGNORED = frozenset(("prefetch", "prefetchu", "nanosleep", "applypriority", "discard", "pmevent"))
 
@@ -136,7 +136,8 @@ class Writer(Skeleton):
 
     @staticmethod
     def _trap(block: Block) -> int:
-        return TRAPS["assert" if block.end and "assert" in block.end.modifiers else ""]
+        modifiers = block.end.modifiers if block.end else ()
+        return TRAPS[modifiers[0] if modifiers else ""]
 
     def _uniform_branch(self, block: Block, copy: str) -> None:
         b = self.b
