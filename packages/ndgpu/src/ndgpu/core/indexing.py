@@ -21,6 +21,7 @@ from ndgpu.core.basic_index import Parsed, is_array_index, parse, view
 from ndgpu.core.codegen import convert
 from ndgpu.core.layout import Shape
 from ndgpu.core.ndarray import allocate, ndarray, view_of
+from ndgpu.core.selection import nonzero
 from ndgpu.core.transfer import array, asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.kernels.elementwise import Elementwise, Operand
@@ -108,25 +109,6 @@ def put_mask(a: ndarray, mask: ndarray, value: ndarray) -> None:
     casts.copy_where(a, view_of(value, (), ()), mask)
 
 
-def nonzero(a: ndarray) -> tuple[ndarray, ...]:
-    """Return, for each axis, the indices of the elements that are not zero, in C order.
-
-    The host waits for the elements: the number of results is their property.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.asarray([0, 3, 0, 4]).nonzero()
-    (array([1, 3]),)
-    """
-    if a.ndim == 0:
-        raise ValueError(
-            "Calling nonzero on 0d arrays is not allowed. Use np.atleast_1d(scalar).nonzero() "
-            "instead."
-        )
-    return tuple([asarray(indices) for indices in a.get().nonzero()])
-
-
 class _Selection:
     """An index taken apart: memory seen as (before, selected, after), and offsets selected.
 
@@ -171,7 +153,7 @@ def _resolve(a: ndarray, entries: tuple[Any, ...]) -> _Selection:
                 chosen = bool(entry)
                 indices.append(np.zeros(int(chosen), np.int64))
                 continue
-            found = entry.get().nonzero() if isinstance(entry, ndarray) else entry.nonzero()
+            found = entry.nonzero()
             axes += range(axis, axis + entry.ndim)
             indices += found
         else:
