@@ -7,6 +7,7 @@ import nnrun
 import nnrun.functions as F
 import nnrun.links as L
 from nnrun import optimizer_hooks, optimizers
+from nnrun.optimizer import GradientMethod
 from nnrun.serializers import DictionarySerializer, NpzDeserializer
 from nnrun.testing import assert_allclose
 
@@ -50,6 +51,64 @@ def adam(p, g, s, t, decay=0.0, amsgrad=False):
     return p - lr * s["m"] / (np.sqrt(v) + 1e-8) - decay * p
 
 
+def corrected(p, g, s, t):
+    s["v"] = 0.9 * s.get("v", 0) - g
+    return p + 0.1 * s["v"]
+
+
+def ada_delta(p, g, s, t):
+    s["msg"] = 0.95 * s.get("msg", 0) + 0.05 * g * g
+    dx = np.sqrt(s.get("msdx", 0) + 1e-6) / np.sqrt(s["msg"] + 1e-6) * g
+    s["msdx"] = 0.95 * s.get("msdx", 0) + 0.05 * dx * dx
+    return p - dx
+
+
+def graves(p, g, s, t):
+    s["n"] = 0.95 * s.get("n", 0) + 0.05 * g * g
+    s["g"] = 0.95 * s.get("g", 0) + 0.05 * g
+    s["delta"] = 0.9 * s.get("delta", 0) - 0.1 * g / np.sqrt(s["n"] - s["g"] ** 2 + 1e-4)
+    return p + s["delta"]
+
+
+def smorms3(p, g, s, t):
+    r = 1 / (s.get("mem", 1) + 1)
+    s["g"] = s.get("g", 0) * (1 - r) + g * r
+    s["g2"] = s.get("g2", 0) * (1 - r) + g * g * r
+    x = s["g"] ** 2 / (s["g2"] + 1e-16)
+    s["mem"] = s.get("mem", 1) * (1 - x) + 1
+    return p - g * np.minimum(0.1, x) / (np.sqrt(s["g2"]) + 1e-16)
+
+
+def ada_bound(p, g, s, t, ams=False):
+    s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
+    s["v"] = 0.999 * s.get("v", 0) + 0.001 * g * g
+    s["top"] = np.maximum(s.get("top", 0), s["v"])
+    v = s["top"] if ams else s["v"]
+    rate = 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t) / (np.sqrt(v) + 1e-8)
+    # With gamma 0.5 both bounds are met by some of the elements.
+    lower, upper = 0.1 * (1 - 1 / (0.5 * t + 1)), 0.1 * (1 + 1 / (0.5 * t))
+    return p - np.clip(rate, lower, upper) * s["m"] - 0.01 * p
+
+
+def msvag(p, g, s, t):
+    beta = 0.9
+    s["m"] = beta * s.get("m", 0) + (1 - beta) * g
+    s["v"] = beta * s.get("v", 0) + (1 - beta) * g * g
+    m, v = s["m"] / (1 - beta**t), s["v"] / (1 - beta**t)
+    if t == 1:  # no variance is known from one gradient
+        return p - 0.1 * m
+    rho = (1 - beta) ** 2 * (1 - beta ** (2 * t)) / ((1 - beta**2) * (1 - beta**t) ** 2)
+    variance = (v - m**2) / (1 - rho)
+    return p - 0.1 * m**2 / (m**2 + rho * variance) * m
+
+
+def lion(p, g, s, t):
+    m = s.get("m", np.zeros_like(g))
+    c = 0.9 * m + 0.1 * g
+    s["m"] = 0.99 * m + 0.01 * g
+    return p - 0.1 * (np.sign(c) + 0.5 * p)
+
+
 RULES = {
     "SGD": (lambda: optimizers.SGD(0.1), sgd),
     "MomentumSGD": (lambda: optimizers.MomentumSGD(0.1), momentum),
@@ -60,7 +119,26 @@ RULES = {
     "Adam": (lambda: optimizers.Adam(0.1), adam),
     "AdamW": (lambda: optimizers.AdamW(0.1), lambda *a: adam(*a, decay=0.01)),
     "AMSGrad": (lambda: optimizers.AMSGrad(0.1), lambda *a: adam(*a, amsgrad=True)),
+    "CorrectedMomentumSGD": (lambda: optimizers.CorrectedMomentumSGD(0.1), corrected),
+    "AdaDelta": (optimizers.AdaDelta, ada_delta),
+    "RMSpropGraves": (lambda: optimizers.RMSpropGraves(0.1), graves),
+    "SMORMS3": (lambda: optimizers.SMORMS3(0.1), smorms3),
+    "AdaBound": (
+        lambda: optimizers.AdaBound(0.1, gamma=0.5, weight_decay_rate=0.01),
+        ada_bound,
+    ),
+    "AMSBound": (
+        lambda: optimizers.AMSBound(0.1, gamma=0.5, weight_decay_rate=0.01),
+        lambda *a: ada_bound(*a, ams=True),
+    ),
+    "MSVAG": (optimizers.MSVAG, msvag),
+    "Lion": (lambda: optimizers.Lion(0.1, weight_decay_rate=0.5), lion),
 }
+
+
+def test_no_optimizer_is_without_its_formula():
+    kinds = {k for k in optimizers.__all__ if issubclass(getattr(optimizers, k), GradientMethod)}
+    assert kinds <= set(RULES)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -75,7 +153,7 @@ def test_rule_follows_its_formula_in_place(name, xp):
     optimizer = make().setup(link)
     array, expected, state = link.p.array, start.astype(np.float64), {}
     rng = np.random.default_rng(0)
-    for t in range(1, 4):
+    for t in range(1, 7):
         g = rng.standard_normal(3).astype(np.float32)
         link.p.grad = xp.asarray(g.copy())
         held = link.p.grad
@@ -85,7 +163,7 @@ def test_rule_follows_its_formula_in_place(name, xp):
     assert link.p.array is array
     assert array.dtype == np.float32
     assert_allclose(array, expected, rtol=2e-4)
-    assert optimizer.t == link.p.update_rule.t == 3
+    assert optimizer.t == link.p.update_rule.t == 6
 
 
 def model_and_data():
@@ -108,9 +186,11 @@ def test_learning_from_a_loss_function(xp):
         assert model(x, t).item() < first / 2
 
 
-def test_saving_and_resuming_gives_the_same_parameters():
+@pytest.mark.parametrize("name", RULES)
+def test_saving_and_resuming_gives_the_same_parameters(name):
     model, x, t = model_and_data()
-    optimizer = optimizers.Adam().setup(model)
+    make = RULES[name][0]
+    optimizer = make().setup(model)
     for _ in range(3):
         optimizer.update(model, x, t)
     stored = DictionarySerializer()
@@ -119,7 +199,7 @@ def test_saving_and_resuming_gives_the_same_parameters():
     optimizer.update(model, x, t)
 
     again, _, _ = model_and_data()
-    resumed = optimizers.Adam().setup(again)
+    resumed = make().setup(again)
     NpzDeserializer(stored.target, "model/").load(again)
     NpzDeserializer(stored.target, "optimizer/").load(resumed)
     assert resumed.t == 3

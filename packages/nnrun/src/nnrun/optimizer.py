@@ -1,180 +1,24 @@
-"""How parameters learn: `Optimizer`, `UpdateRule`, `Hyperparameter`.
+"""What changes a whole model: `Optimizer` and `GradientMethod`.
 
-An optimizer is set up with a link and gives each of its parameters an *update
-rule*, which knows how to change one parameter by its gradient and keeps the
-state that takes (a momentum, say).  Hyperparameters are shared: a rule's own
-value hides the optimizer's, so one parameter can learn more slowly than the rest.
-
-States live where the parameters live, and updates change arrays in place.
+An optimizer is set up with a link and gives each of its parameters an update rule
+(see `nnrun.update_rule`).  On a device the parameters whose rules do the same, with
+the same numbers, are updated by one launch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from nnrun.backend import is_array
 from nnrun.core import Link, Parameter, Variable
-from nnrun.serializer import Deserializer
+from nnrun.update_rule import Hyperparameter, HyperparameterProxy, UpdateRule, hook_name
 
 __all__ = ["GradientMethod", "Hyperparameter", "HyperparameterProxy", "Optimizer", "UpdateRule"]
 
-Array = Any
-
-
-class Hyperparameter:
-    """Named numbers, with a parent that answers for those not set here.
-
-    Parameters
-    ----------
-    parent : Hyperparameter, optional
-        Who answers for the others.
-
-    Examples
-    --------
-    >>> from nnrun.optimizer import Hyperparameter
-    >>> shared = Hyperparameter()
-    >>> shared.lr = 0.1
-    >>> own = Hyperparameter(shared)
-    >>> own.lr
-    0.1
-    >>> own.lr = 0.01
-    >>> shared.lr, own.get_dict()
-    (0.1, {'lr': 0.01})
-    """
-
-    def __init__(self, parent: Hyperparameter | None = None) -> None:
-        self._parent = parent
-
-    if TYPE_CHECKING:
-
-        def __setattr__(self, name: str, value: Any) -> None: ...
-
-    def __getattr__(self, name: str) -> Any:
-        # Only called for what is not in this object.
-        parent = self.__dict__.get("_parent")
-        if parent is None or name.startswith("__"):
-            raise AttributeError(f"no hyperparameter {name!r}")
-        return getattr(parent, name)
-
-    @property
-    def parent(self) -> Hyperparameter | None:
-        """Who answers for what is not set here."""
-        return self._parent
-
-    def get_dict(self) -> dict[str, Any]:
-        """Return all values as seen from here."""
-        values = {} if self._parent is None else self._parent.get_dict()
-        values.update((k, v) for k, v in self.__dict__.items() if k != "_parent")
-        return values
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{k}={v}" for k, v in sorted(self.get_dict().items()))
-        return f"Hyperparameter({values})"
-
-
-class UpdateRule:
-    """How one parameter changes by its gradient.
-
-    Subclasses define `update_core` (or both of `update_core_cpu` and
-    `update_core_gpu`) and, if they keep a state, `init_state`.
-
-    Parameters
-    ----------
-    parent_hyperparam : Hyperparameter, optional
-        The optimizer's.
-
-    Attributes
-    ----------
-    hyperparam : Hyperparameter
-        The rule's own, over the optimizer's.
-    enabled : bool
-        Whether `update` does anything.
-    t : int
-        How often it did.
-    state : dict or None
-        Arrays (and numbers) by name; None before the first update.
-    """
-
-    def __init__(self, parent_hyperparam: Hyperparameter | None = None) -> None:
-        self.hyperparam = Hyperparameter(parent_hyperparam)
-        self.enabled = True
-        self.t = 0
-        self.state: dict[str, Any] | None = None
-        self._hooks: dict[str, Callable[[UpdateRule, Parameter], None]] = {}
-
-    def update(self, param: Parameter) -> None:
-        """Change the parameter, unless disabled or it has no gradient.
-
-        Parameters
-        ----------
-        param : Parameter
-            Initialised.
-        """
-        if not self.enabled or param.grad is None or not param.size:
-            return
-        self.t += 1
-        for hook in self._hooks.values():
-            hook(self, param)
-        with param.device as device:
-            if self.state is None:
-                self.state = {}
-                self.init_state(param)
-            for key, value in self.state.items():
-                if is_array(value) and not device.is_array_supported(value):
-                    self.state[key] = device.send(value)  # the parameter has moved since
-            self.update_core(param)
-
-    def init_state(self, param: Parameter) -> None:
-        """Fill ``self.state`` before the first update."""
-
-    def update_core(self, param: Parameter) -> None:
-        """Change ``param.array`` in place."""
-        if isinstance(param.array, np.ndarray):
-            self.update_core_cpu(param)
-        else:
-            self.update_core_gpu(param)
-
-    def update_core_cpu(self, param: Parameter) -> None:
-        """Change a NumPy array in place."""
-        raise NotImplementedError(f"{type(self).__name__} defines no update")
-
-    def update_core_gpu(self, param: Parameter) -> None:
-        """Change an ndgpu array in place."""
-        raise NotImplementedError(f"{type(self).__name__} defines no update")
-
-    def add_hook(
-        self, hook: Callable[[UpdateRule, Parameter], None], name: str | None = None
-    ) -> None:
-        """Call ``hook(rule, param)`` before each update.
-
-        Raises
-        ------
-        KeyError
-            If there is a hook of that name.
-        """
-        name = _hook_name(hook, name)
-        if name in self._hooks:
-            raise KeyError(f"the update rule already has a hook {name!r}")
-        self._hooks[name] = hook
-
-    def remove_hook(self, name: str) -> None:
-        """Remove a hook by name."""
-        del self._hooks[name]
-
-    def serialize(self, serializer: Any) -> None:
-        """Save to, or load from, a serializer: the count and the state."""
-        self.t = serializer("t", self.t)
-        if self.state is not None:
-            for key in self.state:
-                self.state[key] = serializer(key, self.state[key])
-
-
-def _hook_name(hook: Any, name: str | None) -> str:
-    found = name or getattr(hook, "name", None) or getattr(hook, "__name__", None)
-    return found or type(hook).__name__
+_FIRST_LOSS_SCALE = 32768.0
+_GREATEST_LOSS_SCALE = 2.0**24
 
 
 class Optimizer:
@@ -194,6 +38,9 @@ class Optimizer:
     t = 0
     epoch = 0
     _loss_scale: float | None = None
+    _scaling_interval: int | None = None
+    _good_steps = 0
+    _safe = True
 
     def __init__(self) -> None:
         self._pre_hooks: dict[str, Any] = {}
@@ -243,6 +90,37 @@ class Optimizer:
         if not loss_scale > 0:
             raise ValueError(f"set_loss_scale: the factor must be positive, not {loss_scale}")
         self._loss_scale = float(loss_scale)
+        self._scaling_interval = None
+
+    def loss_scaling(self, interval: int = 1000, scale: float | None = None) -> None:
+        """Scale the loss for half precision by a factor that finds its size itself.
+
+        Where a gradient is not finite the step is left out and the factor halved; after
+        `interval` steps without that it is doubled.  Each step waits for the device, to
+        learn whether the gradients are finite.
+
+        Parameters
+        ----------
+        interval : int
+            Good steps before the factor grows.
+        scale : float, optional
+            A factor that stays as it is, as `set_loss_scale` sets it.
+
+        Raises
+        ------
+        ValueError
+            If `interval` is not positive.
+        """
+        if interval < 1:
+            raise ValueError(f"loss_scaling: `interval` must be positive, not {interval}")
+        self.set_loss_scale(_FIRST_LOSS_SCALE if scale is None else scale)
+        if scale is None:
+            self._scaling_interval = interval
+            self._good_steps = 0
+
+    def is_safe_to_update(self) -> bool:
+        """Whether the last step was made, rather than left out for gradients not finite."""
+        return self._safe
 
     def add_hook(self, hook: Any, name: str | None = None, timing: str = "auto") -> None:
         """Call a hook at each update.
@@ -264,7 +142,7 @@ class Optimizer:
         """
         if not callable(hook):
             raise TypeError(f"add_hook: `hook` must be callable, not {type(hook).__name__}")
-        name = _hook_name(hook, name)
+        name = hook_name(hook, name)
         if timing == "auto":
             timing = getattr(hook, "timing", "pre")
             timing = "pre" if timing == "auto" else timing
@@ -300,11 +178,12 @@ class Optimizer:
 
     def check_nan_in_grads(self) -> None:
         """Raise `RuntimeError` naming the parameters whose gradients hold NaN or infinity."""
-        bad = [
-            path
-            for path, p in self.target.namedparams()
-            if p.grad is not None and not bool(p.xp.isfinite(p.grad).all())
-        ]
+        bad = []
+        for path, p in self.target.namedparams():
+            if p.grad is not None:
+                with p.device:
+                    if not bool(p.xp.isfinite(p.grad).all()):
+                        bad.append(path)
         if bad:
             raise RuntimeError(f"NaN or infinity in the gradients of {', '.join(bad)}")
 
@@ -314,34 +193,12 @@ class Optimizer:
             raise RuntimeError("the optimizer has no target; call setup(link) first")
         self.t = serializer("t", self.t)
         self.epoch = serializer("epoch", self.epoch)
+        if self._scaling_interval is not None:
+            self._loss_scale = serializer("loss_scale", self._loss_scale)
+            self._good_steps = serializer("good_steps", self._good_steps)
         for path, param in self.target.namedparams():
-            rule = param.update_rule
-            if rule is None:
-                continue
-            part = serializer[path]
-            if isinstance(serializer, Deserializer):
-                # A rule that was never used has saved no state, else there must be one to fill.
-                if not part("t", 0):
-                    rule.state = None
-                elif rule.state is None and param.is_initialized:
-                    rule.state = {}
-                    with param.device:
-                        rule.init_state(param)
-            rule.serialize(part)
-
-
-class HyperparameterProxy:
-    """An attribute of an optimizer that stands for one of its hyperparameters."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self.__doc__ = f"The hyperparameter `{name}`."
-
-    def __get__(self, owner: Any, kind: type | None = None) -> Any:
-        return self if owner is None else getattr(owner.hyperparam, self._name)
-
-    def __set__(self, owner: Any, value: Any) -> None:
-        setattr(owner.hyperparam, self._name, value)
+            if param.update_rule is not None:
+                param.update_rule.serialize(serializer[path], param)
 
 
 class GradientMethod(Optimizer):
@@ -353,12 +210,16 @@ class GradientMethod(Optimizer):
     def __init__(self) -> None:
         super().__init__()
         self.hyperparam = Hyperparameter()
+        self._use_fp32_update = False
+        self._tables: dict[Any, Any] = {}
 
     def setup(self, link: Link) -> GradientMethod:
         """Set what learns, and give each of its parameters an update rule."""
         super().setup(link)
         for param in link.params():
             param.update_rule = self.create_update_rule()
+            if self._use_fp32_update:
+                param.update_rule.use_fp32_update()
         return self
 
     def create_update_rule(self) -> UpdateRule:
@@ -384,20 +245,98 @@ class GradientMethod(Optimizer):
         if lossfun is not None:
             loss = lossfun(*args, **kw)
             self.target.cleargrads()
-            loss.backward(loss_scale=self._loss_scale)
+            # That a scaled gradient is too large is what a dynamic scale wants to learn.
+            expected = (
+                {} if self._scaling_interval is None else {"over": "ignore", "invalid": "ignore"}
+            )
+            with np.errstate(**expected):  # type: ignore[arg-type]
+                loss.backward(loss_scale=self._loss_scale)
             del loss  # and with it the graph, before the states are made
+        self._safe = True
         if self._loss_scale is not None:
-            for param in self._params_with_grad():
-                param.grad = param.grad * (1.0 / self._loss_scale)  # type: ignore[operator]
-        self.call_hooks("pre")
-        self.t += 1
-        self.update_params(self._params_with_grad())
-        self.call_hooks("post")
+            self._unscale(self._loss_scale)
+            if self._scaling_interval is not None:
+                self._adapt_loss_scale(self._scaling_interval)
+        if self._safe:
+            self.call_hooks("pre")
+            self.t += 1
+            self.update_params(self._params_with_grad())
+            self.call_hooks("post")
+
+    def _unscale(self, scale: float) -> None:
+        for param in self._params_with_grad():
+            grad: Any = param.grad
+            with param.device:
+                if grad.dtype == np.float16:
+                    grad = grad.astype(np.float32)  # what was scaled up to be a float16
+                param.grad = grad * (1.0 / scale)
+
+    def _adapt_loss_scale(self, interval: int) -> None:
+        finite = [self._all_finite(p) for p in self._params_with_grad()]
+        self._safe = all(bool(one) for one in finite)  # asked after all were sent to the device
+        scale: Any = self._loss_scale
+        if not self._safe:
+            self._loss_scale = max(scale / 2, 1.0)
+            self._good_steps = 0
+            return
+        self._good_steps += 1
+        if self._good_steps >= interval:
+            self._loss_scale = min(scale * 2, _GREATEST_LOSS_SCALE)
+            self._good_steps = 0
+
+    @staticmethod
+    def _all_finite(param: Parameter) -> Any:
+        with param.device:
+            return param.xp.isfinite(param.grad).all()
+
+    def use_fp32_update(self, flag: bool = True) -> None:
+        """Keep float32 copies of float16 parameters, and update those.
+
+        Parameters
+        ----------
+        flag : bool
+            Whether to.
+        """
+        self._use_fp32_update = flag
+        for param in self.target.params() if self.target is not None else ():
+            if param.update_rule is not None:
+                param.update_rule.use_fp32_update(flag)
 
     def update_params(self, params: list[Parameter]) -> None:
-        """Change the parameters given, which all have a gradient."""
+        """Change the parameters given, which all have a gradient.
+
+        Those on a device whose rules run one kernel with the same numbers share a launch.
+        """
+        groups: dict[Any, list[tuple[Parameter, Parameter]]] = {}
         for param in params:
-            param.update()
+            rule = param.update_rule
+            if rule is None or isinstance(param.array, np.ndarray) or not rule.joins:
+                param.update()
+                continue
+            with param.device as device:
+                target = rule.begin(param)
+            if target is not None:
+                groups.setdefault((device, target.dtype, *rule.device_update()), []).append(
+                    (param, target)
+                )
+        for (device, _, kernel, scalars), members in groups.items():
+            with device:
+                self._update_together(kernel, scalars, members)
+
+    def _update_together(
+        self, kernel: Any, scalars: Any, members: list[tuple[Parameter, Parameter]]
+    ) -> None:
+        together = []
+        for param, target in members:
+            update = (target.array, target.grad, param.update_rule.state)
+            if kernel.can_join(*update):
+                together.append(update)
+            else:
+                kernel.one(*update, scalars)
+        if together:
+            kernel.many(together, scalars, self._tables)
+        for param, _ in members:
+            param.update_rule.end(param)
 
     def _params_with_grad(self) -> list[Parameter]:
         return [p for p in self.target.params() if p.grad is not None]

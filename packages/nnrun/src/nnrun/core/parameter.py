@@ -150,6 +150,10 @@ class Parameter(Variable):
         """
         self.array = generate_array(self.initializer, shape, device=self._device)
 
+    def _takes_grad(self, dtype: Any) -> bool:
+        # Once the scale of the loss is taken out, a gradient can be too small for float16.
+        return self.dtype == np.float16 and dtype == np.float32
+
     def to_device(self, device: Any) -> None:
         """Move it to a device, at once or when it will be initialised."""
         self._device = get_device(device)

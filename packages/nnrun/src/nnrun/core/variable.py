@@ -244,6 +244,10 @@ class Variable:
             return
         self.node.grad_var = grad
 
+    def _takes_grad(self, dtype: Any) -> bool:
+        """Whether a gradient may have this other dtype."""
+        return False
+
     def _check_grad(self, grad: Variable) -> None:
         array = self._array
         if array is None:
@@ -258,7 +262,7 @@ class Variable:
             raise ValueError(
                 f"the gradient's shape is {g.shape} but the variable's is {array.shape}"
             )
-        if g.dtype != array.dtype:
+        if g.dtype != array.dtype and not self._takes_grad(g.dtype):
             raise TypeError(
                 f"the gradient's dtype is {g.dtype} but the variable's is {array.dtype}"
             )

@@ -8,10 +8,24 @@ from typing import Any
 import numpy as np
 
 from nnrun.core import Parameter
-from nnrun.cuda import elementwise
 from nnrun.optimizer import GradientMethod, Hyperparameter, HyperparameterProxy, UpdateRule
+from nnrun.update_kernel import UpdateKernel
 
 __all__ = ["AMSGrad", "Adam", "AdamRule", "AdamW"]
+
+_MEANS = "m += one_minus_beta1 * (grad - m); v += one_minus_beta2 * (grad * grad - v);"
+_ADAM = UpdateKernel(
+    "adam",
+    "lr one_minus_beta1 one_minus_beta2 eps decay",
+    "m v",
+    _MEANS + "param -= lr * m / (sqrt(v) + eps) + decay * param;",
+)
+_AMSGRAD = UpdateKernel(
+    "amsgrad",
+    "lr one_minus_beta1 one_minus_beta2 eps decay",
+    "m v vhat",
+    _MEANS + "vhat = max(vhat, v); param -= lr * m / (sqrt(vhat) + eps) + decay * param;",
+)
 
 
 class AdamRule(UpdateRule):
@@ -28,18 +42,16 @@ class AdamRule(UpdateRule):
         weight_decay_rate: float | None = None,
         amsgrad: bool | None = None,
     ) -> None:
-        super().__init__(parent_hyperparam)
-        for name, value in {
-            "alpha": alpha,
-            "beta1": beta1,
-            "beta2": beta2,
-            "eps": eps,
-            "eta": eta,
-            "weight_decay_rate": weight_decay_rate,
-            "amsgrad": amsgrad,
-        }.items():
-            if value is not None:
-                setattr(self.hyperparam, name, value)
+        super().__init__(
+            parent_hyperparam,
+            alpha=alpha,
+            beta1=beta1,
+            beta2=beta2,
+            eps=eps,
+            eta=eta,
+            weight_decay_rate=weight_decay_rate,
+            amsgrad=amsgrad,
+        )
 
     def init_state(self, param: Parameter) -> None:
         """Start with means of zero."""
@@ -83,30 +95,12 @@ class AdamRule(UpdateRule):
             array *= 1 - hp.eta * hp.weight_decay_rate
         array -= work
 
-    def update_core_gpu(self, param: Parameter) -> None:
-        """Change an ndgpu array in place, by one kernel."""
+    def device_update(self) -> tuple[UpdateKernel, tuple[float, ...]]:
+        """Return the kernel of this update and the numbers it takes."""
         hp = self.hyperparam
-        state: Any = self.state
-        means = (hp.eta * self.lr, 1 - hp.beta1, 1 - hp.beta2, hp.eps)
         decay = hp.eta * hp.weight_decay_rate
-        if hp.amsgrad:
-            elementwise(
-                "T grad, T lr, T one_minus_beta1, T one_minus_beta2, T eps, T decay",
-                "T param, T m, T v, T vhat",
-                _MEANS + "vhat = max(vhat, v);"
-                "param -= lr * m / (sqrt(vhat) + eps) + decay * param;",
-                "amsgrad",
-            )(param.grad, *means, decay, param.array, state["m"], state["v"], state["vhat"])
-        else:
-            elementwise(
-                "T grad, T lr, T one_minus_beta1, T one_minus_beta2, T eps, T decay",
-                "T param, T m, T v",
-                _MEANS + "param -= lr * m / (sqrt(v) + eps) + decay * param;",
-                "adam",
-            )(param.grad, *means, decay, param.array, state["m"], state["v"])
-
-
-_MEANS = "m += one_minus_beta1 * (grad - m); v += one_minus_beta2 * (grad * grad - v);"
+        scalars = (hp.eta * self.lr, 1 - hp.beta1, 1 - hp.beta2, hp.eps, decay)
+        return _AMSGRAD if hp.amsgrad else _ADAM, scalars
 
 
 class Adam(GradientMethod):

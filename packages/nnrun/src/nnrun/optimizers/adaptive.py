@@ -7,10 +7,23 @@ from typing import Any
 import numpy as np
 
 from nnrun.core import Parameter
-from nnrun.cuda import elementwise
 from nnrun.optimizer import GradientMethod, Hyperparameter, HyperparameterProxy, UpdateRule
+from nnrun.update_kernel import UpdateKernel
 
 __all__ = ["AdaGrad", "AdaGradRule", "RMSprop", "RMSpropRule"]
+
+_ADAGRAD = UpdateKernel(
+    "adagrad", "lr eps", "h", "h += grad * grad; param -= lr * grad / (sqrt(h) + eps);"
+)
+_RMSPROP, _RMSPROP_INSIDE = (
+    UpdateKernel(
+        name,
+        "lr one_minus_alpha eps",
+        "ms",
+        f"ms += one_minus_alpha * (grad * grad - ms); param -= lr * grad / {root};",
+    )
+    for name, root in (("rmsprop", "(sqrt(ms) + eps)"), ("rmsprop_inside", "sqrt(ms + eps)"))
+)
 
 
 class AdaGradRule(UpdateRule):
@@ -22,11 +35,7 @@ class AdaGradRule(UpdateRule):
         lr: float | None = None,
         eps: float | None = None,
     ) -> None:
-        super().__init__(parent_hyperparam)
-        if lr is not None:
-            self.hyperparam.lr = lr
-        if eps is not None:
-            self.hyperparam.eps = eps
+        super().__init__(parent_hyperparam, lr=lr, eps=eps)
 
     def init_state(self, param: Parameter) -> None:
         """Start with a sum of zero."""
@@ -45,14 +54,9 @@ class AdaGradRule(UpdateRule):
         work *= self.hyperparam.lr
         array -= work
 
-    def update_core_gpu(self, param: Parameter) -> None:
-        """Change an ndgpu array in place, by one kernel."""
-        elementwise(
-            "T grad, T lr, T eps",
-            "T param, T h",
-            "h += grad * grad; param -= lr * grad / (sqrt(h) + eps)",
-            "adagrad",
-        )(param.grad, self.hyperparam.lr, self.hyperparam.eps, param.array, self.state["h"])  # type: ignore[index]
+    def device_update(self) -> tuple[UpdateKernel, tuple[float, ...]]:
+        """Return the kernel of this update and the numbers it takes."""
+        return _ADAGRAD, (self.hyperparam.lr, self.hyperparam.eps)
 
 
 class AdaGrad(GradientMethod):
@@ -90,15 +94,9 @@ class RMSpropRule(UpdateRule):
         eps: float | None = None,
         eps_inside_sqrt: bool | None = None,
     ) -> None:
-        super().__init__(parent_hyperparam)
-        for name, value in {
-            "lr": lr,
-            "alpha": alpha,
-            "eps": eps,
-            "eps_inside_sqrt": eps_inside_sqrt,
-        }.items():
-            if value is not None:
-                setattr(self.hyperparam, name, value)
+        super().__init__(
+            parent_hyperparam, lr=lr, alpha=alpha, eps=eps, eps_inside_sqrt=eps_inside_sqrt
+        )
 
     def init_state(self, param: Parameter) -> None:
         """Start with a mean of zero."""
@@ -124,16 +122,11 @@ class RMSpropRule(UpdateRule):
         work *= hp.lr
         array -= work
 
-    def update_core_gpu(self, param: Parameter) -> None:
-        """Change an ndgpu array in place, by one kernel."""
+    def device_update(self) -> tuple[UpdateKernel, tuple[float, ...]]:
+        """Return the kernel of this update and the numbers it takes."""
         hp = self.hyperparam
-        root = "sqrt(ms + eps)" if hp.eps_inside_sqrt else "(sqrt(ms) + eps)"
-        elementwise(
-            "T grad, T lr, T one_minus_alpha, T eps",
-            "T param, T ms",
-            f"ms += one_minus_alpha * (grad * grad - ms); param -= lr * grad / {root}",
-            "rmsprop",
-        )(param.grad, hp.lr, 1 - hp.alpha, hp.eps, param.array, self.state["ms"])  # type: ignore[index]
+        kernel = _RMSPROP_INSIDE if hp.eps_inside_sqrt else _RMSPROP
+        return kernel, (hp.lr, 1 - hp.alpha, hp.eps)
 
 
 class RMSprop(GradientMethod):

@@ -5,10 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from nnrun.core import Parameter
-from nnrun.cuda import elementwise
 from nnrun.optimizer import GradientMethod, Hyperparameter, HyperparameterProxy, UpdateRule
+from nnrun.update_kernel import UpdateKernel
 
-__all__ = ["SGD", "MomentumSGD", "MomentumSGDRule", "NesterovAG", "NesterovAGRule", "SGDRule"]
+__all__ = [
+    "SGD",
+    "CorrectedMomentumSGD",
+    "CorrectedMomentumSGDRule",
+    "MomentumSGD",
+    "MomentumSGDRule",
+    "NesterovAG",
+    "NesterovAGRule",
+    "SGDRule",
+]
+
+_SGD = UpdateKernel("sgd", "lr", "", "param -= lr * grad;")
+_MOMENTUM = UpdateKernel(
+    "momentum_sgd", "lr momentum", "v", "v = momentum * v - lr * grad; param += v;"
+)
+_CORRECTED = UpdateKernel(
+    "corrected_momentum_sgd", "lr momentum", "v", "v = momentum * v - grad; param += lr * v;"
+)
+_NESTEROV = UpdateKernel(
+    "nesterov_ag",
+    "lr momentum",
+    "v",
+    "v = v * momentum - lr * grad; param += momentum * v - lr * grad;",
+)
 
 
 class SGDRule(UpdateRule):
@@ -17,20 +40,16 @@ class SGDRule(UpdateRule):
     def __init__(
         self, parent_hyperparam: Hyperparameter | None = None, lr: float | None = None
     ) -> None:
-        super().__init__(parent_hyperparam)
-        if lr is not None:
-            self.hyperparam.lr = lr
+        super().__init__(parent_hyperparam, lr=lr)
 
     def update_core_cpu(self, param: Parameter) -> None:
         """Change a NumPy array in place."""
         array: Any = param.array
         array -= self.hyperparam.lr * param.grad
 
-    def update_core_gpu(self, param: Parameter) -> None:
-        """Change an ndgpu array in place, by one kernel."""
-        elementwise("T grad, T lr", "T param", "param -= lr * grad", "sgd")(
-            param.grad, self.hyperparam.lr, param.array
-        )
+    def device_update(self) -> tuple[UpdateKernel, tuple[float, ...]]:
+        """Return the kernel of this update and the numbers it takes."""
+        return _SGD, (self.hyperparam.lr,)
 
 
 class SGD(GradientMethod):
@@ -68,17 +87,15 @@ class SGD(GradientMethod):
 class MomentumSGDRule(UpdateRule):
     """``v = momentum * v - lr * grad; param += v``."""
 
+    _kernel = _MOMENTUM
+
     def __init__(
         self,
         parent_hyperparam: Hyperparameter | None = None,
         lr: float | None = None,
         momentum: float | None = None,
     ) -> None:
-        super().__init__(parent_hyperparam)
-        if lr is not None:
-            self.hyperparam.lr = lr
-        if momentum is not None:
-            self.hyperparam.momentum = momentum
+        super().__init__(parent_hyperparam, lr=lr, momentum=momentum)
 
     def init_state(self, param: Parameter) -> None:
         """Start with no velocity."""
@@ -92,20 +109,9 @@ class MomentumSGDRule(UpdateRule):
         v -= self.hyperparam.lr * param.grad
         array += v
 
-    def update_core_gpu(self, param: Parameter) -> None:
-        """Change an ndgpu array in place, by one kernel."""
-        elementwise(
-            "T grad, T lr, T momentum",
-            "T param, T v",
-            "v = momentum * v - lr * grad; param += v",
-            "momentum_sgd",
-        )(
-            param.grad,
-            self.hyperparam.lr,
-            self.hyperparam.momentum,
-            param.array,
-            self.state["v"],  # type: ignore[index]
-        )
+    def device_update(self) -> tuple[UpdateKernel, tuple[float, ...]]:
+        """Return the kernel of this update and the numbers it takes."""
+        return self._kernel, (self.hyperparam.lr, self.hyperparam.momentum)
 
 
 class MomentumSGD(GradientMethod):
@@ -132,8 +138,43 @@ class MomentumSGD(GradientMethod):
         return MomentumSGDRule(self.hyperparam)
 
 
+class CorrectedMomentumSGDRule(MomentumSGDRule):
+    """``v = momentum * v - grad; param += lr * v``."""
+
+    _kernel = _CORRECTED
+
+    def update_core_cpu(self, param: Parameter) -> None:
+        """Change a NumPy array in place."""
+        array: Any = param.array
+        v = self.state["v"]  # type: ignore[index]
+        v *= self.hyperparam.momentum
+        v -= param.grad
+        array += self.hyperparam.lr * v
+
+
+class CorrectedMomentumSGD(MomentumSGD):
+    """Momentum whose velocity does not depend on the learning rate, which may so change.
+
+    ``v = momentum * v - grad; param += lr * v``; see section 3 of Goyal et al.,
+    "Accurate, Large Minibatch SGD" (2017).
+
+    Parameters
+    ----------
+    lr : float
+        The step's length.
+    momentum : float
+        How much of the velocity stays.
+    """
+
+    def create_update_rule(self) -> UpdateRule:
+        """Return a new rule for one parameter."""
+        return CorrectedMomentumSGDRule(self.hyperparam)
+
+
 class NesterovAGRule(MomentumSGDRule):
     """Momentum, looking ahead to where it leads."""
+
+    _kernel = _NESTEROV
 
     def update_core_cpu(self, param: Parameter) -> None:
         """Change a NumPy array in place."""
@@ -145,21 +186,6 @@ class NesterovAGRule(MomentumSGDRule):
         v -= step
         array += momentum * v
         array -= step
-
-    def update_core_gpu(self, param: Parameter) -> None:
-        """Change an ndgpu array in place, by one kernel."""
-        elementwise(
-            "T grad, T lr, T momentum",
-            "T param, T v",
-            "v = v * momentum - lr * grad; param += momentum * v - lr * grad",
-            "nesterov_ag",
-        )(
-            param.grad,
-            self.hyperparam.lr,
-            self.hyperparam.momentum,
-            param.array,
-            self.state["v"],  # type: ignore[index]
-        )
 
 
 class NesterovAG(MomentumSGD):
