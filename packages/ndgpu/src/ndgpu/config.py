@@ -48,6 +48,16 @@ def _positive(text: str) -> int:
     return number
 
 
+def _several(*names: str) -> Callable[[str], frozenset[str]]:
+    def parse(text: str) -> frozenset[str]:
+        found = frozenset(word.strip() for word in text.split(",") if word.strip())
+        if not found <= set(names):
+            raise ValueError(f"expected some of {', '.join(names)}, separated by commas")
+        return found
+
+    return parse
+
+
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -121,6 +131,15 @@ TABLE: dict[str, Variable] = {
             lambda: None,
             "A seed by which the order of blocks in a launch and of independent streams is drawn, "
             "the same each time; streams run work when somebody waits, and at times before.",
+        ),
+        Variable(
+            "NDGPU_HOST_CHECK",
+            _several("memory", "race", "init", "leak"),
+            frozenset,
+            "What the host device checks while kernels run, separated by commas: `memory` (out of "
+            "bounds, misaligned, after a free), `race` (shared memory and barriers), `init` (reads "
+            "of what was never written), `leak` (memory not freed at exit). Kernels are compiled "
+            "with line information, and memory comes from the driver without a pool.",
         ),
         Variable(
             "NDGPU_MEMORY_LIMIT",

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ndgpu import config, diskcache
 from ndgpu.compile import nvrtc
 from ndgpu.compile.headers import closure
-from ndgpu.compile.options import complete, include_folders
+from ndgpu.compile.options import complete, has_lines, include_folders
 
 __all__ = ["Image", "compile_source"]
 
@@ -103,7 +103,6 @@ def compile_source(
     True
     """
     expressions = tuple(dict.fromkeys(name_expressions))
-    _record(source, options, expressions)
     full = complete(options, target)
     headers = closure(source, include_folders(full))
     parts = (_FORMAT, nvrtc.version(), full, source, expressions, headers.digest)
@@ -112,6 +111,7 @@ def compile_source(
     entry = cache.get(key)
     image = Image._parse(entry, expressions) if entry is not None else None
     if image is not None:
+        _record(source, options, expressions)
         return image
     if headers.cuda_folder is not None:
         full = (*full, f"-I{headers.cuda_folder}")
@@ -119,13 +119,22 @@ def compile_source(
     data, names, _ = nvrtc.compile_program(
         source, name, full, headers.own, expressions, binary=binary
     )
+    if has_lines(target):
+        data = _with_source(data, source)
     image = Image(data, names)
     cache.put(key, image._dump())
+    _record(source, options, expressions)
     return image
 
 
+def _with_source(ptx: bytes, source: str) -> bytes:
+    """Append the source as comments, for reports that name its lines."""
+    lines = "".join(f"//@ {i}: {line}\n" for i, line in enumerate(source.splitlines(), 1))
+    return ptx.rstrip(b"\0") + b"\n" + lines.encode() + b"\0"
+
+
 def _record(source: str, options: Sequence[str], expressions: Sequence[str]) -> None:
-    """Keep the source as NDGPU_RECORD_SOURCES asks, in a file named by its content."""
+    """Keep a source that compiles, as NDGPU_RECORD_SOURCES asks, in a file named by its content."""
     folder: Path | None = config.value("NDGPU_RECORD_SOURCES")
     if folder is None:
         return

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["complete", "include_folders"]
+from ndgpu import config
+
+__all__ = ["complete", "has_lines", "include_folders"]
+
+_LINES = ("--generate-line-info", "-lineinfo")
+
+
+def has_lines(target: str) -> bool:
+    """Whether PTX is to tell its source's lines: where ``NDGPU_HOST_CHECK`` asks for reports."""
+    return target.startswith("compute_") and bool(config.value("NDGPU_HOST_CHECK"))
 
 
 def complete(options: Iterable[str], target: str) -> tuple[str, ...]:
@@ -36,6 +45,8 @@ def complete(options: Iterable[str], target: str) -> tuple[str, ...]:
     always = [f"--gpu-architecture={target}"]
     if not any(option.startswith(("-std", "--std")) for option in given):
         always.append("--std=c++17")
+    if has_lines(target) and not any(option in _LINES for option in given):
+        always.append(_LINES[0])
     return (*always, *given)
 
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from ndgpu import config
 from ndgpu.runtime.memory import MemoryPointer, malloc
 from ndgpu.runtime.pinned import PinnedMemoryPointer, PinnedMemoryPool, malloc_pinned
 from ndgpu.runtime.pool import MemoryPool
@@ -40,7 +41,8 @@ class _Override(threading.local):
 _override = _Override()
 _default_pool = MemoryPool()
 _default_pinned_pool = PinnedMemoryPool()
-_allocator: Allocator = _default_pool.malloc
+# A pool would hide from the checks what is freed, and by how much an access misses.
+_allocator: Allocator = malloc if config.value("NDGPU_HOST_CHECK") else _default_pool.malloc
 _pinned_allocator: Callable[[int], PinnedMemoryPointer] = _default_pinned_pool.malloc
 
 

@@ -77,6 +77,8 @@ def table(ordinal: int) -> dict[int, int]:
     values = {int(attribute): 0 for attribute in CUdevice_attribute}
     del values[int(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX)]  # the end of the enumeration
     rows = _ROWS | {
+        # What the processor does to memory by itself, the checks do not see.
+        "PAGEABLE_MEMORY_ACCESS_USES_HOST_PAGE_TABLES": int(not config.value("NDGPU_HOST_CHECK")),
         "MULTIPROCESSOR_COUNT": config.value("NDGPU_HOST_THREADS"),
         "PCI_DEVICE_ID": ordinal,
     }

@@ -11,10 +11,11 @@ a buffer between; pageable memory to copy to has been written.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 from cuda.bindings.driver import CUresult
 
-from ndgpu.driver.host import queues
+from ndgpu.driver.host import checks, queues
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.memory import Block, contains, find
@@ -69,15 +70,16 @@ def _copy(call: str, dst: int, src: int, size: int, hStream: int, devices: str) 
         return _outside(call, "destination", dst, size)
     if _bad(source, src, size, "s" in devices):
         return _outside(call, "source", src, size)
+    move = checks.move if checks.active else libc.memmove
     if target is None or (_is_host(target) and _is_host(source)):
-        stream.wait(stream.enqueue(libc.memmove, dst, src, size))
+        stream.wait(stream.enqueue(move, dst, src, size))
     elif source is not None:
-        stream.enqueue(libc.memmove, dst, src, size, cost=size // _COPY_RATE)
-    elif not stream.attempt(libc.memmove, dst, src, size):
+        stream.enqueue(move, dst, src, size, cost=size // _COPY_RATE)
+    elif not stream.attempt(move, dst, src, size):
         if size <= _STAGED or not queues.policy.threads:
-            stream.enqueue(libc.memmove, dst, ctypes.string_at(src, size), size)
+            stream.enqueue(move, dst, ctypes.string_at(src, size), size)
         else:
-            stream.wait(stream.enqueue(libc.memmove, dst, src, size))
+            stream.wait(stream.enqueue(move, dst, src, size))
     return stream.context.refuse() if stream.context.error is not None else OK
 
 
@@ -173,7 +175,7 @@ def _signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
-_FILLS = {1: libc.memset, 2: _fill16, 4: _fill32}
+_FILLS: dict[int, Callable[..., object]] = {1: libc.memset, 2: _fill16, 4: _fill32}
 
 
 def _fill(call: str, pointer: int, value: int, count: int, width: int, hStream: int) -> tuple:
@@ -191,6 +193,8 @@ def _fill(call: str, pointer: int, value: int, count: int, width: int, hStream: 
         return _outside(call, "destination", pointer, count * width)
     cost = count * width // _FILL_RATE
     stream.enqueue(_FILLS[width], pointer, value & ((1 << 8 * width) - 1), count, cost=cost)
+    if checks.active:
+        stream.enqueue(checks.fill, pointer, count * width)
     return OK
 
 

@@ -19,7 +19,7 @@ import time
 
 from cuda.bindings.driver import CUresult
 
-from ndgpu.driver.host import attributes, queues, workers
+from ndgpu.driver.host import attributes, checks, queues, workers
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.module import Function, bad_function, functions
 from ndgpu.driver.host.queues import UNKNOWN, Work
@@ -65,6 +65,7 @@ class _Launch(ctypes.Structure):
         ("dynamic_shared", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
         ("variables", ctypes.c_void_p),
+        ("checks", ctypes.c_void_p),  # of code that was compiled with checks
     )
 
 
@@ -76,8 +77,8 @@ class _Plan:
     """
 
     __slots__ = (
-        "_keep", "_sizes", "_table", "address", "blocks", "cost", "function", "native", "scratch",
-        "wants_params",
+        "_keep", "_sizes", "_table", "address", "blocks", "checks", "cost", "function", "geometry",
+        "native", "scratch", "wants_params",
     )  # fmt: skip
 
     def __init__(self, function: Function, geometry: tuple[int, ...]) -> None:
@@ -85,6 +86,11 @@ class _Plan:
         kernel = function.kernel
         launch = _Launch(grid, block, shared, 0, ctypes.addressof(function.module.addresses))
         self._keep = launch
+        self.checks = None
+        if kernel.checks:
+            self.checks = checks.instruct(kernel, block, shared)
+            launch.checks = ctypes.addressof(self.checks)
+        self.geometry = geometry
         self.address = ctypes.addressof(launch)
         self.native = _prototype(kernel.entry(block))
         self.scratch = max(64, kernel.scratch_bytes(block, shared))
@@ -290,7 +296,11 @@ def _run_block(plan: _Plan, params: int) -> None:
 def _failed(plan: _Plan, code: int) -> None:
     function = plan.function
     error = CUresult(code)
-    function.context.poison(error, f"kernel {function.name} failed with {error.name}")
+    detail = f"kernel {function.name} failed with {error.name}"
+    if plan.checks is not None and plan.checks.report.claimed:
+        geometry = plan.geometry
+        detail = checks.explain(function.kernel, geometry[:3], geometry[3:6], plan.checks.report)
+    function.context.poison(error, detail)
 
 
 def _run(plan: _Plan, params: int, progress: _Progress) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from cuda.bindings.driver import CUmemorytype, CUpointer_attribute, CUresult
 
+from ndgpu.driver.host import checks
 from ndgpu.driver.host.context import Context, Device, lock, thread
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.queues import Queue
@@ -70,7 +71,9 @@ class Block:
             del self.device.blocks[self.address]
             if self.kind != "pinned":
                 self.device.used -= self.size
-        if self.base:
+        if self.base == checks.ARENA:
+            checks.release(self.address)
+        elif self.base:
             libc.munmap(self.base, self.length)
         else:
             libc.free(self.address)
@@ -133,7 +136,7 @@ def allocate(size: int, kind: str, device: Device) -> Block | None:
         if device.used + charge > device.memory:
             return None
         device.used += charge
-    address, base, length = _obtain(size)
+    address, base, length = checks.obtain(size, kind) if checks.guarded() else _obtain(size)
     with lock:
         if not address:
             device.used -= charge
@@ -168,6 +171,7 @@ def _find_for(call: str, pointer: int, kinds: tuple[str, ...]) -> Block | tuple:
         wanted = " or ".join(kinds)
         detail = (
             f"{call}: {pointer:#x} is not the start of {wanted} memory, or has been freed already"
+            + checks.freed_before(pointer)
         )
         return fail(_INVALID, detail)
     return block

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuda.bindings.driver import CUdevice_attribute, CUfunction_attribute, CUresult
 
-from ndgpu.driver.host import attributes
+from ndgpu.driver.host import attributes, checks
 from ndgpu.driver.host.context import Context, lock, new_handle, thread
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.memory import Block, allocate
@@ -149,7 +149,7 @@ def cuModuleLoadData(image: bytes | int) -> tuple:
     from ndgpu.driver.host import compiler  # LLVM is loaded here, at first use
 
     try:
-        program = compiler.load(text)
+        program = compiler.load(text, checks.active)
     except compiler.PtxError as error:
         return fail(CUresult.CUDA_ERROR_INVALID_PTX, f"cuModuleLoadData: {error}", 1)
     module = Module(context, program)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from ndgpu import diskcache
 
-from . import llvm, ptx
+from . import llvm, ptx, services
 from .callgraph import CallGraph
 from .cfg import build
+from .check import WRITTEN, CheckedWriter, area_bytes, source_of
 from .dataflow import Dataflow
 from .errors import PtxError
-from .frames import Layout, layout
+from .frames import Layout, layout, rounded
 from .inline import flatten
 from .shapes import WARP_OPCODES, Variant
 from .stack import link
@@ -44,12 +45,16 @@ class Program:
         has them in this order.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, checks: frozenset[str] = frozenset()) -> None:
         module = ptx.parse(text)
+        self.checks = checks & WRITTEN
+        self.files = module.files
+        self.source = source_of(text) if checks else {}
         self.digest = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
         calls = CallGraph(module)
         variables = [calls.resolved(v) for v in module.variables.values()]
         self.variables = [v for v in variables if v.space in ("global", "const")]
+        self.variables += services.variables(module)
         names = {v.name for v in self.variables}
         for variable in self.variables:
             for _, name, _ in variable.relocations:
@@ -77,6 +82,10 @@ class Kernel:
         Local memory of a thread.
     max_threads : int
         Most threads in a block (``.maxntid``), at most 1024.
+    sizes : dict
+        Bytes of each static variable in shared and local memory.
+    checks : frozenset of str
+        What its code checks.
     registers : int
         Registers of 32 bits that a thread needs at most at once, as far as PTX tells.
     """
@@ -85,13 +94,14 @@ class Kernel:
         self,
         program: Program,
         module: Module,
+        calls: CallGraph,
         function: Function,
         shared: list[Variable],
     ) -> None:
         self.program = program
+        self.checks = program.checks
         self.name = function.name
         self.params: list[Param] = function.params
-        calls: CallGraph,
         self.max_threads = function.max_threads
         flat = link(flatten(module, function, calls))
         graph = build(flat)
@@ -100,6 +110,7 @@ class Kernel:
         used = _symbols(self.flow)
         static = [*flat.variables.values(), *(v for v in shared if v.size and v.name in used)]
         dynamic = [v for v in shared if not v.size]
+        self.sizes = {v.name: v.size for v in static}
         barriers = any(block.kind == "barrier" for block in graph.blocks)
         self.layout: Layout = layout(static, dynamic, barriers)
         self.shared_bytes = self.layout.shared_bytes
@@ -140,6 +151,17 @@ class Kernel:
 
     def scratch_bytes(self, block: tuple[int, int, int], dynamic_shared: int) -> int:
         """Bytes of scratch, aligned to 64, that the native code needs for a block shape."""
+        if self.checks:
+            return sum(self.records(block, dynamic_shared))
+        return self._working_bytes(block, dynamic_shared)
+
+    def records(self, block: tuple[int, int, int], dynamic_shared: int) -> tuple[int, int]:
+        """Where in the scratch buffer the records of checked code begin, and their size."""
+        x, y, z = block
+        size = area_bytes(self.layout, x * y * z, dynamic_shared, self.width)
+        return rounded(self._working_bytes(block, dynamic_shared)), size
+
+    def _working_bytes(self, block: tuple[int, int, int], dynamic_shared: int) -> int:
         variant = self.variant(block)
         frame = self._frames.get(variant)
         if frame is None:
@@ -153,13 +175,25 @@ class Kernel:
         """The LLVM IR for a block shape, before optimisation."""
         return self._writer(self.variant(block)).text("kernel")
 
+    def instruction(self, line: int) -> Instruction | None:
+        """The instruction at a line of the PTX, if it is one of this kernel's."""
+        for block, steps in zip(self.flow.graph.blocks, self.flow.steps, strict=True):
+            for ins in (*(step.ins for step in steps), block.end):
+                if ins is not None and ins.line == line:
+                    return ins
+        return None
+
     def _writer(self, variant: Variant) -> Writer:
+        if self.checks:
+            return CheckedWriter(
+                self.flow, variant, self.layout, self.program.variables, self.checks
+            )
         return Writer(self.flow, variant, self.layout, self.program.variables)
 
     def _compiled(self, variant: Variant) -> int:
         digest = hashlib.blake2b(digest_size=20)
         for part in (self.program.digest, self.name, repr(variant), llvm.target().identity,
-                     _compiler()):  # fmt: skip
+                     " ".join(sorted(self.checks)), _compiler()):  # fmt: skip
             digest.update(part.encode() + b"\0")
         key = digest.hexdigest()
         symbol = f"k{key}"
@@ -171,13 +205,15 @@ class Kernel:
         return llvm.load_object(code, symbol)
 
 
-def load(text: str) -> Program:
+def load(text: str, checks: frozenset[str] = frozenset()) -> Program:
     """Load PTX.
 
     Parameters
     ----------
     text : str
         A PTX module.
+    checks : frozenset of str, optional
+        What the code is to check while it runs: of `check.CHECKS`.
 
     Returns
     -------
@@ -198,7 +234,7 @@ def load(text: str) -> Program:
     >>> list(program.kernels)
     ['nothing']
     """
-    return Program(text)
+    return Program(text, checks)
 
 
 def _symbols(flow: Dataflow) -> set[str]:

@@ -278,7 +278,8 @@ class _Parser:
                     function.instructions.append(ins)
             elif kind == "line":
                 found = re.match(r"\.loc\s+(\d+)\s+(\d+)", match["line"])
-                source = (int(found[1]), int(found[2])) if found else source
+                if found and found[2] != "0":  # line 0 is code that belongs to no line
+                    source = (int(found[1]), int(found[2]))
             elif kind == "label":
                 self._label(function, match, scopes, labels)
             elif kind == "open":

@@ -336,8 +336,8 @@ class Skeleton(Lanes):
         b.line("%warp.more = icmp ult i32 %warp.plus, %warps")
         b.line("br i1 %warp.more, label %warp.start, label %block.done")
         b.label("block.done")
+        self.at_phase_end()
         if self.layout.barriers:
-            self.at_phase_end()
             b.lines += [
                 "  %words.result = getelementptr i8, ptr %words, i64 8",
                 "  %arrived = load <2 x i32>, ptr %words",

@@ -1,0 +1,435 @@
+"""What ``NDGPU_HOST_CHECK`` asks for: where memory was made, what of it may be used, what went wrong.
+
+With ``memory``, ``init`` or ``leak`` all allocations lie in one *arena*, each with room around it
+that belongs to none.  Beside the arena lies its shadow, a byte for each of its bytes, which tells
+checked code (`compiler.check`) whether that byte may be accessed and whether it was written.  A
+freed range is not used again before the arena is full, so that a use after free is seen; who made
+it and who freed it is remembered.
+
+Nothing of this runs, and no kernel is written differently, where nothing is to be checked.
+"""
+
+from __future__ import annotations
+
+import bisect
+import linecache
+import mmap
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ndgpu import config
+from ndgpu.driver.host.libc import libc
+
+if TYPE_CHECKING:
+    from ndgpu.driver.host.compiler import Kernel
+    from ndgpu.driver.host.compiler.check import Checks, Report
+
+__all__ = [
+    "ARENA",
+    "active",
+    "arena",
+    "explain",
+    "fill",
+    "freed_before",
+    "guarded",
+    "instruct",
+    "leaks",
+    "move",
+    "obtain",
+    "release",
+    "use",
+]  # fmt: skip
+
+ARENA = -1
+"""In place of the mapping that holds an allocation: it lies in the arena."""
+
+_ALIGN = 256
+_PAGE = mmap.PAGESIZE
+_SIZES = (1 << 42, 1 << 40, 1 << 38, 1 << 36)  # of address space, which costs nothing until used
+_REMEMBERED = 4096  # allocations that were freed
+_NONE, _ALLOCATED, _WRITTEN = range(3)
+_MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
+_MADV_DONTNEED = getattr(mmap, "MADV_DONTNEED", 4)
+
+active: frozenset[str] = config.value("NDGPU_HOST_CHECK")
+"""What is checked; see `use`."""
+
+Frame = tuple[str, int, str]
+
+
+@dataclass(slots=True)
+class Record:
+    """An allocation: where, how large, of which kind, made by whom and freed by whom."""
+
+    address: int
+    size: int
+    kind: str
+    made: tuple[Frame, ...]
+    freed: tuple[Frame, ...] = ()
+
+    @property
+    def end(self) -> int:
+        return self.address + self.size
+
+
+class Arena:
+    """Address space for all allocations, and its shadow."""
+
+    def __init__(self) -> None:
+        for size in _SIZES:
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+            base = libc.mmap(None, 2 * size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+            if base and base != (1 << 64) - 1:
+                break
+        else:
+            raise MemoryError("NDGPU_HOST_CHECK: no address space for checked memory")
+        self.base, self.size, self.shadow = base, size, base + size
+        self.records: dict[int, Record] = {}
+        self.freed: deque[Record] = deque(maxlen=_REMEMBERED)
+        self._starts: list[int] = []
+        self._next = base + _PAGE
+
+    def allocate(self, size: int, kind: str, state: int) -> int:
+        """Return the address of `size` bytes; 0 if no such range is free."""
+        gap = min(max(1024, size // 4), 1 << 20)
+        address = self._place(size + gap)
+        if not address:
+            return 0
+        self._next = -(-(address + size + gap) // _ALIGN) * _ALIGN
+        libc.memset(address, 0xFF, size)
+        self.mark(address, size, state)
+        self.records[address] = Record(address, size, kind, _callers())
+        bisect.insort(self._starts, address)
+        return address
+
+    def _place(self, size: int) -> int:
+        address = self._next
+        if address + size <= self.base + self.size and not self._overlaps(address, size):
+            return address
+        # Once round: from the start of the arena, between what lives there.
+        address = self.base + _PAGE
+        for start in self._starts:
+            if start - address >= size:
+                break
+            end = self.records[start].end + 1024
+            address = max(address, -(-end // _ALIGN) * _ALIGN)
+        return address if address + size <= self.base + self.size else 0
+
+    def _overlaps(self, address: int, size: int) -> bool:
+        place = bisect.bisect_left(self._starts, address)
+        return place < len(self._starts) and self._starts[place] < address + size
+
+    def release(self, address: int) -> None:
+        """Make a range inaccessible and give its pages back."""
+        record = self.records.pop(address)
+        del self._starts[bisect.bisect_left(self._starts, address)]
+        record.freed = _callers()
+        self.freed.append(record)
+        self.mark(address, record.size, _NONE)
+        for start in (address, address - self.base + self.shadow):
+            first = -(-start // _PAGE) * _PAGE
+            last = (start + record.size) // _PAGE * _PAGE
+            if last > first:
+                libc.madvise(first, last - first, _MADV_DONTNEED)
+
+    def mark(self, address: int, size: int, state: int) -> None:
+        """Set the shadow of a range."""
+        libc.memset(address - self.base + self.shadow, state, size)
+
+    def holds(self, address: int) -> bool:
+        """Whether an address lies in the arena."""
+        return 0 <= address - self.base < self.size
+
+
+_arena: Arena | None = None
+
+
+def arena() -> Arena:
+    """The one arena of the process."""
+    global _arena
+    if _arena is None:
+        _arena = Arena()
+    return _arena
+
+
+def use(checks: frozenset[str]) -> frozenset[str]:
+    """Check something else from now on; return what was checked before.
+
+    It holds for allocations and modules made from then on: memory made without checks is no
+    memory to kernels with them.
+    """
+    global active
+    before, active = active, checks
+    return before
+
+
+def obtain(size: int, kind: str) -> tuple[int, int, int]:
+    """Return address, `ARENA` and length of fresh memory; the address is 0 if there is none."""
+    # The processor writes to memory that it shares, and to variables when a module is loaded.
+    unwritten = "init" in active and kind == "device"
+    state = _ALLOCATED if unwritten else _WRITTEN
+    return arena().allocate(size, kind, state), ARENA, size
+
+
+def release(address: int) -> None:
+    """Free what `obtain` gave."""
+    arena().release(address)
+
+
+def guarded() -> bool:
+    """Whether memory is to be allocated from the arena."""
+    return not active.isdisjoint(("memory", "init", "leak"))
+
+
+# -- copies and fills ------------------------------------------------------------------------------
+
+
+def move(to: int, source: int | bytes, size: int) -> None:
+    """Copy memory, and with it what is known of its bytes."""
+    libc.memmove(to, source, size)
+    place = _arena
+    if place is None or not place.holds(to):
+        return
+    if isinstance(source, int) and place.holds(source):
+        shift = place.shadow - place.base
+        libc.memmove(to + shift, source + shift, size)
+    else:
+        place.mark(to, size, _WRITTEN)
+
+
+def fill(address: int, size: int) -> None:
+    """Note that a range was filled."""
+    if _arena is not None and _arena.holds(address):
+        _arena.mark(address, size, _WRITTEN)
+
+
+# -- who calls -------------------------------------------------------------------------------------
+
+_PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
+
+
+def _callers(most: int = 3) -> tuple[Frame, ...]:
+    """The innermost frames of the user's code."""
+    found: list[Frame] = []
+    frame = sys._getframe(1)
+    while frame is not None and len(found) < most:
+        code = frame.f_code
+        if not code.co_filename.startswith((_PACKAGE, "<frozen")):
+            found.append((code.co_filename, frame.f_lineno, code.co_name))
+        frame = frame.f_back  # type: ignore[assignment]
+    return tuple(found)
+
+
+def _told(verb: str, frames: tuple[Frame, ...]) -> list[str]:
+    lines = []
+    for file, line, name in frames:
+        text = linecache.getline(file, line).strip()
+        lines.append(f"{verb} at {file}:{line} in {name}" + f": {text}" * bool(text))
+        verb = "  called"
+    return lines or [f"{verb} where no Python code was running"]
+
+
+# -- reports ---------------------------------------------------------------------------------------
+
+
+def instruct(kernel: Kernel, block: tuple[int, int, int], shared: int) -> Checks:
+    """Make what checked code is told: where the arena is, where its records go."""
+    from ndgpu.driver.host.compiler.check import Checks
+
+    told = Checks()
+    if guarded():
+        place = arena()
+        told.arena, told.arena_bytes, told.shadow = place.base, place.size, place.shadow
+    told.area, told.area_bytes = kernel.records(block, shared)
+    return told
+
+
+def explain(
+    kernel: Kernel, grid: tuple[int, int, int], block: tuple[int, int, int], report: Report
+) -> str:
+    """Say what a report reports, over several lines; the report can then be used again."""
+    kind = report.name
+    words = {
+        "global": f"{_access(report)} out of bounds in global memory",
+        "shared": f"{_access(report)} out of bounds in shared memory",
+        "local": f"{_access(report)} out of bounds in local memory",
+        "misaligned": f"misaligned {_access(report)}",
+        "uninitialised": f"{_access(report)} of memory that was never written",
+        "other barrier": "threads of one block wait at different barriers",
+        "missing threads": "a barrier that not all threads of the block reach",
+    }
+    lines = [words.get(kind) or f"race in shared memory: {kind} without a barrier between them"]
+    if kind == "global":
+        record = _around(report.address, freed=True)
+        if record is not None and record.freed:
+            lines = [f"{_access(report)} of global memory after it was freed"]
+    lines[0] = f"{kernel.name}: {lines[0]}"
+    lines.append(_where(kernel, report.line))
+    who = f"by thread {_index(report.thread, block)} of block {_index(report.block, grid)}"
+    if kind == "missing threads":
+        who = (
+            f"reached by {report.other} of {block[0] * block[1] * block[2]} threads of block "
+            f"{_index(report.block, grid)}, not by thread {_index(report.thread, block)}"
+        )
+    lines.append(who)
+    if kind in ("write after write", "read after write", "write after read"):
+        verb = "read" if kind == "write after read" else "written"
+        lines.append(
+            f"{verb} by thread {_index(report.other, block)} {_where(kernel, report.other_line)}"
+        )
+    elif kind == "other barrier":
+        lines.append(
+            f"while thread {_index(report.other, block)} waits {_where(kernel, report.other_line)}"
+        )
+    if report.address or kind == "global":
+        lines += _about(kernel, report)
+    report.claimed = 0
+    return "\n  ".join(lines)
+
+
+def _access(report: Report) -> str:
+    word = {"atomic": "atomic operation", "write": "write", "read": "read"}[report.access]
+    return f"{report.size}-byte {word}"
+
+
+def _index(number: int, extent: tuple[int, int, int]) -> tuple[int, int, int]:
+    return number % extent[0], number // extent[0] % extent[1], number // extent[0] // extent[1]
+
+
+def _where(kernel: Kernel, line: int) -> str:
+    """The line of the CUDA source, or where that is not known the instruction."""
+    ins = kernel.instruction(line)
+    if ins is None:
+        return f"at PTX line {line}"
+    if ins.source is None:
+        return f"at PTX line {line}: {ins.text}"
+    file, number = ins.source
+    name = Path(kernel.program.files.get(file, "source")).name
+    text = kernel.program.source.get(number, "").strip() if file == 1 else ""
+    return f"at {name}:{number}" + f": {text}" * bool(text)
+
+
+def _about(kernel: Kernel, report: Report) -> list[str]:
+    """What is at or near the address."""
+    address = report.address
+    offset = address - report.shared
+    if 0 <= offset < report.shared_bytes or report.name == "shared":
+        return _about_variable(
+            f"address {offset:#x} of {report.shared_bytes} bytes of shared memory",
+            kernel.layout.shared, kernel.sizes, offset,
+        )  # fmt: skip
+    offset = address - report.local
+    if 0 <= offset < kernel.local_bytes or report.name == "local":
+        return [f"byte {offset} of the thread's {kernel.local_bytes} bytes of local memory"]
+    if address < 4096:
+        return [f"address {address:#x}: a null pointer"]
+    record = _around(address, freed=True) or _nearest(address)
+    if record is None:
+        return [f"address {address:#x} is in no allocation"]
+    what = f"an allocation of {record.size} bytes"
+    if record.address <= address < record.end:
+        place = f"is at byte {address - record.address} of"
+    elif address >= record.end:
+        beyond = address - record.end
+        place = f"is {beyond} bytes past the end of" if beyond else "is right past the end of"
+    else:
+        place = f"is {record.address - address} bytes before"
+    lines = [f"address {address:#x} {place} {what}", *_told("made", record.made)]
+    return lines + _told("freed", record.freed) if record.freed else lines
+
+
+def _about_variable(
+    what: str, offsets: dict[str, int], sizes: dict[str, int], offset: int
+) -> list[str]:
+    before = [name for name, at in offsets.items() if at <= offset]
+    if not before:
+        return [what]
+    name = max(before, key=lambda n: offsets[n])
+    size = sizes.get(name, 0)
+    inside = offset - offsets[name]
+    extent = f" of {size} bytes" if size else ""
+    return [what, f"byte {inside} of `{_plain(name)}`{extent}"]
+
+
+def _plain(name: str) -> str:
+    """The variable's name in the source, out of a mangled one such as ``_ZZ6kernelE4tile``."""
+    for match in re.finditer(r"(\d+)(?=([A-Za-z_]\w*)$)", name):
+        if int(match[1]) == len(match[2]):
+            return match[2]
+    return name
+
+
+def _around(address: int, freed: bool) -> Record | None:
+    """The allocation that holds an address; of freed ones the latest."""
+    if _arena is None:
+        return None
+    for record in _arena.records.values():
+        if record.address <= address < record.end:
+            return record
+    for record in reversed(_arena.freed):
+        if freed and record.address <= address < record.end:
+            return record
+    return None
+
+
+def _nearest(address: int) -> Record | None:
+    if _arena is None or not _arena.holds(address) or not _arena.records:
+        return None
+    return min(
+        _arena.records.values(),
+        key=lambda r: r.address - address if address < r.address else address - r.end,
+    )
+
+
+def freed_before(pointer: int) -> str:
+    """Say who freed what began at a pointer; empty if that is not known."""
+    if _arena is not None:
+        for record in reversed(_arena.freed):
+            if record.address == pointer:
+                lines = [*_told("made", record.made), *_told("freed", record.freed)]
+                return "\n  " + "\n  ".join(lines)
+    return ""
+
+
+# -- leaks -----------------------------------------------------------------------------------------
+
+
+def leaks() -> str:
+    """Say what is allocated now, the largest first; empty if nothing is."""
+    if _arena is None:
+        return ""
+    found: dict[tuple[int, tuple[Frame, ...]], int] = {}
+    for record in _arena.records.values():
+        if record.kind != "variable":
+            key = (record.size, record.made)
+            found[key] = found.get(key, 0) + 1
+    if not found:
+        return ""
+    total = sum(size * count for (size, _), count in found.items())
+    lines = [f"ndgpu: {sum(found.values())} allocations of {total} bytes in all were never freed"]
+    for (size, made), count in sorted(found.items(), key=lambda item: -item[0][0] * item[1]):
+        lines.append(f"  {count} of {size} bytes")
+        lines += [f"    {line}" for line in _told("made", made)]
+    return "\n".join(lines) + "\n"
+
+
+class _Last:
+    """Reports leaks when it goes: kept in `sys`, it outlives the modules and their arrays."""
+
+    def __init__(self, told: Callable[[], str], write: Callable[[int, bytes], Any]) -> None:
+        self._told, self._write = told, write
+
+    def __del__(self) -> None:
+        text = self._told()
+        if text:
+            self._write(2, text.encode())
+
+
+if "leak" in active:
+    sys._ndgpu_leaks = _Last(leaks, os.write)  # type: ignore[attr-defined]
