@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from ndgpu.kernels import planning
+from ndgpu.kernels import geometry, planning
 from ndgpu.kernels.elementwise import Elementwise, Operand
 
 F4, I4, BOOL = np.dtype("f4"), np.dtype("i4"), np.dtype("?")
@@ -59,6 +59,44 @@ def test_layouts(layout, wide, bare, monkeypatch):
     out = bare.empty(expected.shape, F4)
     kernel.launch([bare.of(a), bare.of(b), out], expected.shape)
     np.testing.assert_array_equal(out.get(), expected)
+
+
+@pytest.mark.parametrize("layout", layouts())
+def test_layouts_with_outputs_too_large_for_the_cache(layout, bare, monkeypatch):
+    monkeypatch.setattr("ndgpu.kernels.elementwise._LARGE", 0)
+    monkeypatch.setattr(Elementwise, "_streams", lambda *_: True)
+    a, b = layouts()[layout]
+    out = bare.empty((a + b).shape, F4)
+    kernel = Elementwise("test_sum", SUM.operands, "z = a + b")
+    kernel.launch([bare.of(a), bare.of(b), out], out.shape)
+    np.testing.assert_array_equal(out.get(), a + b)
+
+
+@pytest.mark.parametrize("code", ["?", "b", "H", "e", "i", "f", "Q", "d", "F", "D"])
+def test_every_size_of_element_can_be_stored_past_the_cache(code, bare, monkeypatch):
+    monkeypatch.setattr("ndgpu.kernels.elementwise._LARGE", 0)
+    monkeypatch.setattr(Elementwise, "_streams", lambda *_: True)
+    dtype = np.dtype(code)
+    kernel = Elementwise(
+        "test_even",
+        (Operand("a", dtype), Operand("z", dtype, "out"), Operand("s", np.dtype("f4"), "out")),
+        "if (i % 2 == 0) z = a; s = i;",
+    )
+    a = np.arange(100).astype(dtype)
+    # What the expression leaves alone stays as it was.
+    out, other = bare.of(np.ones(100, dtype)), bare.empty((100,), "f4")
+    kernel.launch([bare.of(a), out, other], (100,))
+    np.testing.assert_array_equal(out.get(), np.where(np.arange(100) % 2 == 0, a, dtype.type(1)))
+    np.testing.assert_array_equal(other.get(), np.arange(100))
+
+
+def test_outputs_past_the_cache_are_those_that_it_cannot_hold(bare, monkeypatch):
+    limits = geometry.limits(0)
+    monkeypatch.setattr(geometry, "limits", lambda _: limits._replace(cache=8000))
+    x, y, z = [bare.empty((1000,), F4) for _ in range(3)]
+    assert SUM._streams(0, [x, y, z], 1000)
+    assert not SUM._streams(0, [x, y, z], 999)
+    assert not SUM._streams(0, [x, z, z], 1000)
 
 
 @pytest.mark.parametrize(

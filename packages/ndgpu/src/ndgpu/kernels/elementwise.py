@@ -55,13 +55,15 @@ from ndgpu import config, runtime
 from ndgpu.compile import Bound, get_module
 from ndgpu.compile.dtypes import pack_code
 from ndgpu.kernels import geometry, planning
-from ndgpu.kernels.source import Operand, Spec, generate
+from ndgpu.kernels.source import STREAMED, Operand, Spec, generate
 
 __all__ = ["Elementwise", "Operand", "Shown", "number"]
 
 _PLANS_KEPT = 512
 _NEEDS_ORDER = re.compile(r"\bi\b|\b_ind\b")
 _INT32 = 2**31 - 1
+_LARGE = 1 << 20
+"""Bytes of an output from which on it is worth asking how large the cache is."""
 _BOUNDS = {
     np.dtype(code): (int(np.iinfo(code).min), int(np.iinfo(code).max)) for code in "bhilqBHILQ"
 }
@@ -137,6 +139,10 @@ class Elementwise:
         code = "\n".join((operation, loop_prep, after_loop))
         self._uses_ind = re.search(r"\b_ind\b", code) is not None
         self._keep_order = self._raw or _NEEDS_ORDER.search(code) is not None
+        # Bytes per element of the outputs that can be stored past the caches.
+        streamed = [o for o in self.operands if o.kind == "out" and o.dtype.kind in STREAMED]
+        can_stream = guard is None and not self._raw
+        self._streamed = max((o.dtype.itemsize for o in streamed), default=0) if can_stream else 0
         self._flat: dict[int, Bound] = {}
         self._variants: dict[tuple[Any, ...], Bound] = {}
         self._plans: dict[tuple[Any, ...], _Ready] = {}
@@ -177,7 +183,10 @@ class Elementwise:
                 return
             if n <= _INT32 - self._block:
                 device_id = runtime.current_device_id()
-                bound = self._flat.get(device_id) or self._flat_bound(device_id)
+                if n * self._streamed >= _LARGE and self._streams(device_id, args, n):
+                    bound = self._flat_bound(device_id, True)
+                else:
+                    bound = self._flat.get(device_id) or self._flat_bound(device_id)
                 block = self._block
                 if self._all_arrays:
                     bound((n + block - 1) // block, block, pointer, (n, *[a.ptr for a in args]))
@@ -204,10 +213,22 @@ class Elementwise:
         ]
         bound(grid, block, stream, (*static, *values))
 
-    def _flat_bound(self, device_id: int) -> Bound:
+    def _streams(self, device_id: int, args: Sequence[Any], n: int) -> bool:
+        """Whether outputs of `n` elements are better stored past the caches.
+
+        Not where they are inputs as well: those lines are in the cache already.
+        """
+        if 2 * n * self._streamed < geometry.limits(device_id).cache:
+            return False
+        read = [args[k].ptr for k in self._looped if self.operands[k].kind == "in"]
+        return not any(args[k].ptr in read for k in self._looped if self.operands[k].kind == "out")
+
+    def _flat_bound(self, device_id: int, streaming: bool = False) -> Bound:
         classes = tuple("c" if operand.kind in ("in", "out") else "" for operand in self.operands)
-        bound = self._variant(device_id, planning.Variant("flat", classes, 1, False, (), 0))
-        self._flat[device_id] = bound
+        variant = planning.Variant("flat", classes, 1, False, (), 0, streaming)
+        bound = self._variant(device_id, variant)
+        if not streaming:
+            self._flat[device_id] = bound
         return bound
 
     def _variant(self, device_id: int, variant: planning.Variant) -> Bound:
@@ -232,7 +253,9 @@ class Elementwise:
             for value, operand in zip(args, self.operands, strict=True)
             if operand.kind != "scalar"
         ]
-        key = (device_id, shape, *[(a.shape, a.strides) for a in arrays])
+        size = prod(shape)
+        streaming = size * self._streamed >= _LARGE and self._streams(device_id, args, size)
+        key = (device_id, shape, streaming, *[(a.shape, a.strides) for a in arrays])
         ready = self._plans.get(key)
         if ready is None:
             variant, grid, block, static = planning.plan(
@@ -241,7 +264,8 @@ class Elementwise:
             most = geometry.limits(device_id).grid
             if grid > most:
                 raise ValueError(f"{self.name}: {grid} blocks are more than the device's {most}")
-            ready = _Ready(self._variant(device_id, variant), grid, block, static)
+            bound = self._variant(device_id, variant._replace(streaming=streaming))
+            ready = _Ready(bound, grid, block, static)
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
             self._plans[key] = ready

@@ -19,12 +19,13 @@ small enough that a multiprocessor holds several."""
 
 
 class Limits(NamedTuple):
-    """What one device can launch."""
+    """What one device can launch, and the bytes of the cache that all of it shares."""
 
     multiprocessors: int
     threads_per_multiprocessor: int
     block: int
     grid: int
+    cache: int
 
 
 @functools.cache
@@ -41,6 +42,7 @@ def limits(device_id: int) -> Limits:
         ask("MAX_THREADS_PER_MULTIPROCESSOR"),
         ask("MAX_THREADS_PER_BLOCK"),
         ask("MAX_GRID_DIM_X"),
+        ask("L2_CACHE_SIZE"),
     )
 
 

@@ -54,6 +54,8 @@ class Variant(NamedTuple):
         Rank (at least 1) and C-contiguity of each raw operand, in order.
     index_rank : int
         Rank of ``_ind``'s shape where the code asks for it; 0 means no ``_ind``.
+    streaming : bool
+        Whether outputs are too large to be found in the cache by who reads them next.
     """
 
     form: str
@@ -62,6 +64,7 @@ class Variant(NamedTuple):
     wide: bool
     raw: tuple[tuple[int, bool], ...]
     index_rank: int
+    streaming: bool = False
 
 
 class Loop(NamedTuple):

@@ -15,7 +15,20 @@ import numpy as np
 from ndgpu.compile.dtypes import cast, ctype, headers_of
 from ndgpu.kernels.planning import Variant
 
-__all__ = ["DIVISOR", "LoopCode", "Operand", "Spec", "generate", "loop_code", "prologue", "read"]
+__all__ = [
+    "DIVISOR",
+    "STREAMED",
+    "LoopCode",
+    "Operand",
+    "Spec",
+    "generate",
+    "loop_code",
+    "prologue",
+    "read",
+]
+
+STREAMED = "biufV"
+"""Kinds of dtypes that a streaming store writes: one number of at most 8 bytes."""
 
 Kind = Literal["in", "out", "scalar", "raw", "rawout"]
 
@@ -93,6 +106,8 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
     raw = [o for o in spec.operands if o.kind in ("raw", "rawout")]
     needs_index = bool(raw) or variant.index_rank
     headers = (*spec.headers, "index") if needs_index else spec.headers
+    if variant.streaming:
+        headers = (*headers, "stream")
     lines = prologue(spec.operands, headers, spec.types, spec.preamble)
     loop = loop_code(variant.form, variant.rank, wide, looped, classes)
     parameters, codes, addresses = list(loop.parameters), list(loop.codes), loop.addresses
@@ -140,13 +155,15 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
             continue
         if operand.kind == "in":
             lines.append(f"    {read(operand, address)}")
-        elif operand.compute is None or operand.compute == operand.dtype:
+        elif not variant.streaming and (
+            operand.compute is None or operand.compute == operand.dtype
+        ):
             lines.append(f"    {ctype(operand.dtype)}& {operand.name} = {address};")
         else:
-            compute = operand.compute
+            compute = operand.compute or operand.dtype
             value = cast(address, operand.dtype, compute)
             lines.append(f"    {ctype(compute)} {operand.name} = {value};")
-            stores.append(f"    {address} = {cast(operand.name, compute, operand.dtype)};")
+            stores.append(_store(operand, address, variant.streaming))
     # The newline ends a comment at the end of the caller's code.
     lines += ["    {", spec.operation, "    ;}", *stores]
     if spec.guard is not None:
@@ -156,6 +173,14 @@ def generate(spec: Spec, variant: Variant) -> tuple[str, str, tuple[str, ...]]:
         lines += [spec.after_loop, "  ;"]
     lines += ["}", ""]
     return "\n".join(lines), name, tuple(codes)
+
+
+def _store(operand: Operand, address: str, streaming: bool) -> str:
+    """Write the store of an output that has a variable of its own."""
+    value = cast(operand.name, operand.compute or operand.dtype, operand.dtype)
+    if streaming and operand.dtype.kind in STREAMED:
+        return f"    ndgpu::store_streaming(&{address}, {value});"
+    return f"    {address} = {value};"
 
 
 def read(operand: Operand, address: str) -> str:
