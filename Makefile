@@ -84,10 +84,11 @@ bench: $(READY)
 gpu-check: $(READY)
 	$(RUN) -m benchmarks.gpu_check
 
-# Compile every source that the tests gave to NVRTC for other architectures, with both CUDAs.
+# Compile every source that the tests gave to NVRTC for other architectures, with both CUDAs
+# (with CUDA 13 the oldest and the newest).
 check-sources: $(READY) .venv-cuda13/.ready
 	$(RUN) -m tests.contract.compile_recorded .recorded-sources
-	.venv-cuda13/bin/python -m tests.contract.compile_recorded .recorded-sources
+	.venv-cuda13/bin/python -m tests.contract.compile_recorded .recorded-sources --targets sm_75,sm_100
 
 # The driver, the compiler and the kernels on CUDA 13's bindings and NVRTC.
 check-cuda13: export OPENBLAS_NUM_THREADS := 1
