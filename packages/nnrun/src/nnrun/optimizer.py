@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nnrun.backend import is_current
 from nnrun.core import Link, Parameter, Variable
 from nnrun.update_rule import Hyperparameter, HyperparameterProxy, UpdateRule, hook_name
 
@@ -313,14 +314,16 @@ class GradientMethod(Optimizer):
             if rule is None or isinstance(param.array, np.ndarray) or not rule.joins:
                 param.update()
                 continue
-            with param.device as device:
+            if is_current(param.array):
                 target = rule.begin(param)
+            else:
+                with param.device:
+                    target = rule.begin(param)
             if target is not None:
-                groups.setdefault((device, target.dtype, *rule.device_update()), []).append(
-                    (param, target)
-                )
-        for (device, _, kernel, scalars), members in groups.items():
-            with device:
+                place = (target.array.device_id, target.dtype, *rule.device_update())
+                groups.setdefault(place, []).append((param, target))
+        for (_, _, kernel, scalars), members in groups.items():
+            with members[0][0].device:
                 self._update_together(kernel, scalars, members)
 
     def _update_together(
@@ -329,7 +332,7 @@ class GradientMethod(Optimizer):
         together = []
         for param, target in members:
             update = (target.array, target.grad, param.update_rule.state)
-            if kernel.can_join(*update):
+            if kernel.can_join(target.array, target.grad):
                 together.append(update)
             else:
                 kernel.one(*update, scalars)

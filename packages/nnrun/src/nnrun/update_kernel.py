@@ -129,11 +129,13 @@ class UpdateKernel:
         """
         self._elementwise(grad, *scalars, param, *[state[name] for name in self.states])
 
-    def can_join(self, param: Array, grad: Array, state: dict[str, Array]) -> bool:
-        """Whether a parameter may be among those of `many`."""
-        return param.dtype.char in _C_TYPES and all(
-            a.flags.c_contiguous and a.dtype == param.dtype
-            for a in (param, grad, *[state[name] for name in self.states])
+    def can_join(self, param: Array, grad: Array) -> bool:
+        """Whether a parameter may be among those of `many`; its states are arrays like it."""
+        return (
+            param.dtype.char in _C_TYPES
+            and grad.dtype == param.dtype
+            and param.flags.c_contiguous
+            and grad.flags.c_contiguous
         )
 
     def many(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnrun.backend import is_array
+from nnrun.backend import is_array, is_current
 from nnrun.core import Parameter
 from nnrun.serializer import Deserializer
 from nnrun.update_kernel import UpdateKernel
@@ -169,19 +169,19 @@ class UpdateRule:
 
     def _prepared(self, param: Parameter) -> Parameter:
         """The parameter, or its float32 copy; its state there, and where it lives."""
-        device = param.device
         target = param
         if self._use_fp32 and param.dtype == np.float16:
             if self._master is None:
                 self._master = Parameter(param.array.astype(np.float32))
-            self._master.to_device(device)
+            self._master.to_device(param.device)
             target = self._master
         if self.state is None:
             self.state = {}
             self.init_state(target)
+        kind = type(target.array)
         for key, value in self.state.items():
-            if is_array(value) and not device.is_array_supported(value):
-                self.state[key] = device.send(value)  # the parameter has moved since
+            if (type(value) is not kind or not is_current(value)) and is_array(value):
+                self.state[key] = param.device.send(value)  # the parameter has moved since
         return target
 
     def use_fp32_update(self, flag: bool = True) -> None:
