@@ -1,4 +1,4 @@
-"""What ``NDGPU_HOST_CHECK`` asks for: where memory was made, what of it may be used, what went wrong.
+"""What ``NDGPU_HOST_CHECK`` asks for: where memory was made, what of it may be used, what is wrong.
 
 With ``memory``, ``init`` or ``leak`` all allocations lie in one *arena*, each with room around it
 that belongs to none.  Beside the arena lies its shadow, a byte for each of its bytes, which tells

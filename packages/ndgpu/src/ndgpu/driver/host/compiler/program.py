@@ -282,4 +282,5 @@ def _compiler() -> str:
 def _sources() -> Iterator[Path]:
     here = Path(__file__).parent
     yield from sorted(here.glob("*.py"))
+    yield from sorted(here.glob("*.ll"))
     yield from sorted((here / "isa").glob("*.py"))
