@@ -36,6 +36,13 @@ __all__ = ["Flat", "flatten"]
 
 _MOST = 400_000  # instructions after expansion: past this the calls were not meant to be expanded
 _BRANCHES = frozenset(("bra", "brx"))
+# Types of the results and arguments of the functions in `services`.
+_SERVICES = {
+    "vprintf": (("b32",), ("b64", "b64")),
+    "__assertfail": ((), ("b64", "b64", "b32", "b64", "b64")),
+    "malloc": (("b64",), ("b64",)),
+    "free": ((), ("b64",)),
+}
 
 
 @dataclass(slots=True)
@@ -220,8 +227,8 @@ def _call_one(
 ) -> None:
     """A call of a function that is known, with the flat names of the variables it passes."""
     callee = module.functions.get(name)
-    if name == "__assertfail":
-        flat.items.append(replace(ins, opcode="trap", modifiers=("assert",)))
+    if name in _SERVICES and callee is not None and not callee.defined:
+        _serve(ins, name, results, arguments, stack[0], flat)
         return
     if callee is None or not callee.defined:
         raise PtxError(
@@ -251,6 +258,43 @@ def _call_one(
     end = f"@end{flat.instances}"
     _expand(module, callee, names, end, stack, flat)
     flat.items.append(end)
+
+
+def _serve(
+    ins: Instruction,
+    name: str,
+    results: list[str],
+    arguments: list[str],
+    caller: str,
+    flat: Flat,
+) -> None:
+    """A call of a function of the device's run-time library, as an instruction of its name."""
+    types = _SERVICES[name]
+    if (len(results), len(arguments)) != tuple(map(len, types)):
+        raise PtxError(f"{name} is not called so", ins.line, caller, ins.name)
+    flat.instances += 1
+
+    def access(opcode: str, number: int, type: str, variable: str) -> Register:
+        register = Register(f"%{name}{opcode}{number}@{flat.instances}")
+        flat.registers[register.name] = type
+        pair: tuple[Operand, ...] = (register, Address(Symbol(variable)))
+        operands = pair if opcode == "ld" else pair[::-1]
+        flat.items.append(replace(ins, opcode=opcode, modifiers=("param", type), operands=operands))
+        return register
+
+    given = [
+        access("ld", number, type, variable)
+        for number, (type, variable) in enumerate(zip(types[1], arguments, strict=True))
+    ]
+    place = len(flat.items)
+    taken = [
+        access("st", number, type, variable)
+        for number, (type, variable) in enumerate(zip(types[0], results, strict=True))
+    ]
+    operands = (*(taken or [Register("_")]), *given)
+    flat.items.insert(place, replace(ins, opcode=name, modifiers=(), operands=operands))
+    if name == "__assertfail":
+        flat.items.append(replace(ins, opcode="trap", modifiers=("assert",)))
 
 
 def _call_any(

@@ -37,6 +37,11 @@ _LANEMASKS = {
     "%lanemask_gt": lambda i: 0xFFFFFFFF & ~((2 << i) - 1),
     "%lanemask_ge": lambda i: 0xFFFFFFFF & ~((1 << i) - 1),
 }
+_TIMERS = {
+    "%globaltimer": (0, "i64"),
+    "%globaltimer_lo": (0, "i32"),
+    "%globaltimer_hi": (32, "i32"),
+}
 _CLOCKS = {"%clock": "i32", "%clock64": "i64", "%clock_hi": "i32"}
 
 
@@ -63,6 +68,8 @@ class Lanes(Atomics):
             return Held(VARYING, None, Value(f"<{items}>", "i32", True))
         if name in _CLOCKS:
             return Held(UNIFORM, self._clock(name))
+        if name in _TIMERS:
+            return Held(UNIFORM, self._timer(name))
         raise self.error(f"special register {name} is not known", step)
 
     def _clock(self, name: str) -> Value:
@@ -72,6 +79,23 @@ class Lanes(Atomics):
         if name == "%clock_hi":
             now = b.binary("lshr", now, b.const("i64", 32))
         return b.cast("trunc", now, _CLOCKS[name]) if _CLOCKS[name] == "i32" else now
+
+    def _timer(self, name: str) -> Value:
+        """Nanoseconds by the system's clock, or half of their bits."""
+        b = self.b
+        slot = self.variable_address("@clock_gettime")
+        if slot is None:
+            raise AssertionError("a module with a timer but no clock")
+        at = b.emit(f"inttoptr i64 {slot.text} to ptr", "ptr", False)
+        clock = b.emit(f"load ptr, ptr {at.text}", "ptr", False)
+        time = self.alloca("%timespec", "[2 x i64]")
+        b.emit(f"call i32 {clock.text}(i32 0, ptr {time})", "i32", False)
+        seconds = b.emit(f"load i64, ptr {time}", "i64", False)
+        second = b.emit(f"getelementptr i64, ptr {time}, i64 1", "ptr", False)
+        rest = b.emit(f"load i64, ptr {second.text}", "i64", False)
+        now = b.binary("add", b.binary("mul", seconds, b.const("i64", 10**9)), rest)
+        shift, type = _TIMERS[name]
+        return b.cast("trunc", b.binary("lshr", now, b.const("i64", shift)), type)
 
     def symbol(self, symbol: Symbol, step: Step) -> Held:
         """The address of a variable."""

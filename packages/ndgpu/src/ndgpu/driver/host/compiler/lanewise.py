@@ -35,11 +35,14 @@ def loop(
     result : str or None
         Element type of the vector that it returns.
     body : sequence of str
-        Finds the lane's address in ``%at`` and its values in ``%y``, ``%z``; leaves its result
-        in ``%x``.  It may have blocks of its own; the first is called ``%one``.
+        Finds the lane's address in ``%at`` and its values in ``%y``, ``%z``, ``%z2``, ``%z3`` ...;
+        leaves its result in ``%x``.  It may have blocks of its own; the first is ``%one``.
     """
     mask = f"i{width}"
-    given = [("%a", "i64"), *zip(("%b", "%c"), values, strict=False)]
+    count = len(values)
+    names = ("%b", "%c", *(f"%c{i}" for i in range(2, count)))[:count]
+    lanes = ("%p", "%y", "%z", *(f"%z{i}" for i in range(2, count)))[: count + 1]
+    given = [("%a", "i64"), *zip(names, values, strict=True)]
     whole = f"<{width} x {result}>" if result else "void"
     parameters = "".join(f"<{width} x {type}> {name}, " for name, type in given)
     lines = [f"define internal {whole} @{name}({parameters}{mask} %m) {_ATTRIBUTES} {{", "entry:"]
@@ -59,7 +62,7 @@ def loop(
         f"  %n = call {mask} @llvm.cttz.{mask}({mask} %left, i1 true)",
         f"  %lane = zext {mask} %n to i64",
     ]
-    for (argument, type), lane in zip(given, ("%p", "%y", "%z"), strict=False):
+    for (argument, type), lane in zip(given, lanes, strict=True):
         lines.append(f"  {argument}.p = getelementptr {type}, ptr {argument}.s, i64 %lane")
         lines.append(f"  {lane} = load {type}, ptr {argument}.p")
     lines.append("  %at = inttoptr i64 %p to ptr")

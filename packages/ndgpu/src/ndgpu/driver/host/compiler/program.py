@@ -54,7 +54,7 @@ class Program:
         calls = CallGraph(module)
         variables = [calls.resolved(v) for v in module.variables.values()]
         self.variables = [v for v in variables if v.space in ("global", "const")]
-        self.variables += services.variables(module)
+        self.variables += services.variables(module, text)
         names = {v.name for v in self.variables}
         for variable in self.variables:
             for _, name, _ in variable.relocations:

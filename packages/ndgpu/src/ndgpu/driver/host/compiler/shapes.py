@@ -30,7 +30,7 @@ __all__ = ["UNIFORM", "VARYING", "WARP_OPCODES", "Shape", "Shapes", "Variant"]
 
 # Opcodes whose meaning depends on a warp being 32 lanes.
 WARP_OPCODES = frozenset(("shfl", "vote", "match", "activemask", "redux", "elect"))
-_VARYING_OPCODES = frozenset(("atom", "shfl", "match"))
+_VARYING_OPCODES = frozenset(("atom", "shfl", "match", "vprintf", "malloc"))
 _LANE_SPECIALS = ("%laneid", "%lanemask_")
 _TID = ("%tid.x", "%tid.y", "%tid.z")
 

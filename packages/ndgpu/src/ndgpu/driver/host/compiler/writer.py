@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from . import services
 from .builder import Value
 from .cfg import Block
 from .dataflow import Dataflow, Step, bits
@@ -418,4 +419,5 @@ _EMITTERS = {
     "choose": Writer.choose,
     "barrier": Writer.warp_barrier,
     "barred": Writer.barrier_result,
+    **services.EMITTERS,
 }
