@@ -114,7 +114,7 @@ def test_every_choice_of_axes(x, axes, kernels, bare):
 def many_cores(monkeypatch):
     """A device for which work is split much further."""
     monkeypatch.setattr(
-        geometry, "limits", lambda device: geometry.Limits(64, 2048, 1024, 2**31 - 1)
+        geometry, "limits", lambda device: geometry.Limits(64, 2048, 1024, 2**31 - 1, 1 << 25)
     )
     monkeypatch.setattr(reduction, "_ROW_CHUNK", 20)
     monkeypatch.setattr(reduction, "_COLUMN_CHUNK", 3)
@@ -258,3 +258,26 @@ def test_types_of_partial_results(code, bare):
     for axes in ((0,), (1,)):
         expected = x.any(axes) if code == "?" else x.sum(axes, dtype)
         np.testing.assert_array_equal(run(kernel, bare, x, axes, dtype), expected)
+
+
+@pytest.mark.parametrize("items", reduction.TILE_ITEMS)
+@pytest.mark.parametrize("width", [256, 300, 999, 1024, 1030, 2100])
+def test_tiles_of_every_width(items, width, bare, monkeypatch):
+    monkeypatch.setattr(reduction, "_tile_items", lambda layout, wanted: items)
+    x = whole(3, 70, width)
+    np.testing.assert_array_equal(run(make_sum(), bare, x, (1,), F8), x.sum(1, dtype=F8))
+    np.testing.assert_array_equal(run(make_max(), bare, x, (0, 1), F4), x.max((0, 1)))
+    np.testing.assert_array_equal(run(make_argmax(), bare, x, (1,), I8), x.argmax(1))
+
+
+def test_tiles_are_wide_where_there_is_work_for_all_and_little_overlap():
+    def items(rows, width, wanted):
+        layout = reduction._Layout((width,), ((4,),), ((4,),), (rows,), ((4 * width,),), width,
+                                   rows, 0)  # fmt: skip
+        return reduction._tile_items(layout, wanted)
+
+    assert items(10_000, 1000, 4096) == 32
+    assert items(10_000, 1000, 2048 * 132) == 8
+    assert items(10_000, 1030, 4096) == 24
+    assert items(10_000, 256, 1) == 8
+    assert items(100, 100_000, 2048 * 132) == 8

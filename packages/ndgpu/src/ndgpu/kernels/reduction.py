@@ -58,7 +58,7 @@ from ndgpu.kernels.layout import broadcast_strides, collapse
 from ndgpu.kernels.planning import divisors, plan_loop, round_rank
 from ndgpu.kernels.reduction_source import (
     PARTIAL_BYTES,
-    TILE,
+    TILE_ITEMS,
     WARP_ROWS,
     ReductionSpec,
     ReductionVariant,
@@ -75,6 +75,8 @@ _FEW = 32
 _LONG = 4096
 """From here on a block of several warps reduces one row."""
 _WARPS = 8
+_TILE = 256
+"""Neighbouring outputs from which on a thread has several of them."""
 _TILE_ROWS = 4
 """Fewer elements per output than this do not repay a thread's several outputs."""
 _ROW_CHUNK = 16384
@@ -281,7 +283,10 @@ class Reduction:
         if _columns(layout):
             tiles = self._has_tiles(layout)
             wanted = limits.multiprocessors * limits.threads_per_multiprocessor
-            threads = outputs * 32 // TILE if tiles else outputs
+            threads = outputs
+            if tiles:
+                layout = layout._replace(items=_tile_items(layout, wanted))
+                threads = 32 * layout.tiles
             chunks = max(1, min(-(-wanted // threads), count // _COLUMN_CHUNK, 1024))
             build, second = self._tile if tiles else self._column, self._column
         else:
@@ -302,7 +307,7 @@ class Reduction:
         """Whether the leading input's neighbours in memory are neighbouring outputs."""
         item = self._spec.arrays[layout.lead].dtype.itemsize if layout.rstrides else 0
         return (
-            layout.kdims[-1] >= TILE
+            layout.kdims[-1] >= _TILE
             and layout.reduced >= _TILE_ROWS
             and bool(layout.kept_in)
             and layout.kept_in[layout.lead][-1] == item
@@ -326,17 +331,18 @@ class Reduction:
             ("",) * len(layout.rstrides),
             layout.wide,
             0,
+            layout.items,
+            layout.kdims[-1] < 32 * layout.items,
         )
-        per_line = -(-layout.kdims[-1] // TILE)
-        tiles = layout.outputs // layout.kdims[-1] * per_line
-        numbers = [layout.outputs, tiles, per_line, *(1,) * pad, *layout.kdims]
+        tiles = layout.tiles
+        numbers = [layout.outputs, tiles, layout.per_line, *(1,) * pad, *layout.kdims]
         for s in strides:
             numbers += (*(0,) * pad, *s)
         kept = struct.pack(f"={len(numbers)}q", *numbers)
         reduced = _pack_reduced(layout, first, layout.reduced, chunk, rank, layout.wide)
-        grid = -(-tiles // WARP_ROWS)
+        rows = min(tiles, WARP_ROWS)
         bound = self._bound(device_id, variant)
-        return _Step(bound, grid, chunks, 32, (kept, reduced), WARP_ROWS)
+        return _Step(bound, -(-tiles // rows), chunks, 32, (kept, reduced), rows)
 
     def _column(
         self,
@@ -434,7 +440,11 @@ class Reduction:
 
 
 class _Layout(NamedTuple):
-    """A reduction's collapsed loops: `kdims` over outputs, `rdims` over what is reduced."""
+    """A reduction's collapsed loops: `kdims` over outputs, `rdims` over what is reduced.
+
+    In the tile form each thread has `items` outputs, and a line of `kdims[-1]` outputs
+    `per_line` warps.
+    """
 
     kdims: tuple[int, ...]
     kept_in: tuple[tuple[int, ...], ...]
@@ -444,6 +454,15 @@ class _Layout(NamedTuple):
     outputs: int
     reduced: int
     lead: int
+    items: int = 0
+
+    @property
+    def per_line(self) -> int:
+        return -(-self.kdims[-1] // (32 * self.items))
+
+    @property
+    def tiles(self) -> int:
+        return self.outputs // self.kdims[-1] * self.per_line
 
     @property
     def wide(self) -> bool:
@@ -473,6 +492,18 @@ def _columns(layout: _Layout) -> bool:
         return False
     kept, reduced = layout.kept_in[layout.lead][-1], layout.rstrides[layout.lead][-1]
     return 0 < abs(kept) < abs(reduced)
+
+
+def _tile_items(layout: _Layout, wanted: int) -> int:
+    """Outputs per thread in the tile form: many, if `wanted` threads have work even so."""
+    rows = max(1, layout.reduced // _COLUMN_CHUNK)
+    least = min(items * layout._replace(items=items).per_line for items in TILE_ITEMS)
+    for items in TILE_ITEMS:
+        tiled = layout._replace(items=items)
+        # What tiles overlap is done twice.
+        if 4 * items * tiled.per_line <= 5 * least and 32 * tiled.tiles * rows >= wanted:
+            return items
+    return TILE_ITEMS[-1]
 
 
 def _inner_classes(strides: Sequence[tuple[int, ...]], items: Sequence[int]) -> tuple[str, ...]:

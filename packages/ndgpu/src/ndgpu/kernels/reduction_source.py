@@ -13,8 +13,10 @@ first:
 
 ``tile``
     As ``column``, for outputs of which many lie side by side: each thread has several, a warp
-    apart, so that a warp reads a kilobyte or more of each line.  The last tile of a line
-    overlaps the one before it, and writes the same values again, so no thread needs a guard.
+    apart, so that a warp reads a kilobyte or more of each line: all of it, where there are warps
+    enough, for memory is fastest when read in order.  The last tile of a line overlaps the
+    one before it, and the last items of a tile wider than a line overlap one another; they
+    write the same values again, so no thread needs a guard.
 
 In all of them ``blockIdx.y`` selects a stretch of the reduced elements.
 
@@ -31,7 +33,7 @@ from ndgpu.kernels.source import DIVISOR, Operand, loop_code, prologue, read
 
 __all__ = [
     "PARTIAL_BYTES",
-    "TILE",
+    "TILE_ITEMS",
     "WARP_ROWS",
     "ReductionSpec",
     "ReductionVariant",
@@ -44,11 +46,8 @@ PARTIAL_BYTES = 64
 WARP_ROWS = 8
 """Outputs of one block where each has one warp."""
 
-
-TILE = 256
-"""Outputs of a warp in the tile form."""
-
-_ITEMS = TILE // 32
+TILE_ITEMS = (32, 24, 16, 8)
+"""Outputs that a thread may have in the tile form."""
 
 
 class ReductionSpec(NamedTuple):
@@ -91,6 +90,10 @@ class ReductionVariant(NamedTuple):
         Whether indices need 64 bits.
     warps : int
         Warps per output in a row kernel.
+    items : int
+        Outputs per thread in a tile kernel.
+    ragged : bool
+        Whether a tile is wider than a line of outputs.
     """
 
     form: str
@@ -103,6 +106,8 @@ class ReductionVariant(NamedTuple):
     classes: tuple[str, ...]
     wide: bool
     warps: int
+    items: int = 0
+    ragged: bool = False
 
 
 def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, tuple[str, ...]]:
@@ -169,7 +174,7 @@ def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, 
     if variant.form == "row":
         lines += _row_body(spec, variant, index)
     elif variant.form == "tile":
-        lines += _tile_body(spec, index)
+        lines += _tile_body(spec, variant, index)
     else:
         lines += _column_body(spec, index)
     lines += _write(outputs, addresses[len(arrays) :], spec, variant)
@@ -236,22 +241,28 @@ def _row_setup(
 def _tile_setup(
     variant: ReductionVariant, looped: Sequence[Operand]
 ) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
-    """Which outputs a thread works on: item ``_m`` is output ``_i + 32 * _m``."""
-    rank, count = variant.kept_rank, len(looped)
+    """Which outputs a thread works on: item ``_m`` is output ``_i + _lane + _step[_m]``."""
+    rank, count, tile = variant.kept_rank, len(looped), 32 * variant.items
     declarations = [
         f"struct _Kept {{ long long outputs, tiles, per_line, shape[{rank}], "
         f"stride[{count}][{rank}]; }};"
     ]
     setup = [
         "  const int _lane = threadIdx.x;",
-        f"  const long long _tile = (long long)blockIdx.x * {WARP_ROWS} + threadIdx.y;",
+        "  const long long _tile = (long long)blockIdx.x * blockDim.y + threadIdx.y;",
         "  const long long _outputs = _l.outputs;",
         "  if (_tile >= _l.tiles) return;",
         "  const long long _line = _tile / _l.per_line;",
-        f"  long long _at_first = (_tile - _line * _l.per_line) * {TILE};",
-        f"  if (_at_first > _l.shape[{rank - 1}] - {TILE}) "
-        f"_at_first = _l.shape[{rank - 1}] - {TILE};",
-        f"  const long long _i = _line * _l.shape[{rank - 1}] + _at_first;",
+        f"  const long long _wide = _l.shape[{rank - 1}];",
+        f"  long long _at_first = (_tile - _line * _l.per_line) * {tile};",
+        f"  if (_at_first > _wide - {tile}) _at_first = _wide - {tile};"
+        if not variant.ragged
+        else "  _at_first = 0;",
+        f"  int _step[{variant.items}];",
+        "  #pragma unroll",
+        f"  for (int _m = 0; _m < {variant.items}; ++_m) _step[_m] = "
+        + ("min(32 * _m, (int)_wide - 32);" if variant.ragged else "32 * _m;"),
+        "  const long long _i = _line * _wide + _at_first;",
         *(f"  long long _o{k} = _at_first * _l.stride[{k}][{rank - 1}];" for k in range(count)),
     ]
     if rank > 1:
@@ -280,9 +291,10 @@ def _in_tile(memory: str, base: str, k: int, variant: ReductionVariant) -> str:
     kind = variant.kept_classes[k]
     const = "const " if memory.startswith("const ") else ""
     if kind == "s":
-        step = f"(long long)(_lane + 32 * _m) * _l.stride[{k}][{variant.kept_rank - 1}]"
+        step = f"(long long)(_lane + _step[_m]) * _l.stride[{k}][{variant.kept_rank - 1}]"
         return f"(*({memory}*)(({const}char*)({base}) + {step}))"
-    return f"(({memory}*)({base}))[{'_lane + 32 * _m' if kind == 'c' else '0'}]"
+    # The uniform part first: neighbouring threads have neighbouring addresses for certain.
+    return f"(({memory}*)({base}) + {'_step[_m])[_lane]' if kind == 'c' else '0)[0]'}"
 
 
 def _functions(
@@ -381,15 +393,15 @@ def _column_body(spec: ReductionSpec, index: str) -> list[str]:
     ]
 
 
-def _tile_body(spec: ReductionSpec, index: str) -> list[str]:
+def _tile_body(spec: ReductionSpec, variant: ReductionVariant, index: str) -> list[str]:
     """A thread's loop over the reduced elements, for all of its outputs at once."""
     start = "_map(_t, _m)" if spec.identity is None else f"(_type_reduce)({spec.identity})"
-    loop = f"for (int _m = 0; _m < {_ITEMS}; ++_m)"
+    loop = f"for (int _m = 0; _m < {variant.items}; ++_m)"
     return [
         f"  {index} _t = ({index})blockIdx.y * ({index})_r.chunk;",
         f"  const {index} _stop = _r.count - _t < _r.chunk ? ({index})_r.count"
         f" : _t + ({index})_r.chunk;",
-        f"  _type_reduce _all[{_ITEMS}];",
+        f"  _type_reduce _all[{variant.items}];",
         "  #pragma unroll",
         f"  {loop} _all[_m] = {start};",
         "  ++_t;" if spec.identity is None else "",
@@ -469,7 +481,7 @@ def _write(
     if not variant.last:
         at = {
             "column": "[(long long)blockIdx.y * _outputs + _i]",
-            "tile": "[(long long)blockIdx.y * _outputs + _i + (_lane + 32 * _m)]",
+            "tile": "[(long long)blockIdx.y * _outputs + _i + _step[_m] + _lane]",
             "row": "[_i * gridDim.y + blockIdx.y]",
         }[variant.form]
         return [f"    _to{at} = _acc;"]
