@@ -29,9 +29,21 @@ from nnrun.functions.arithmetic import (
 )
 from nnrun.functions.batch_normalization import batch_normalization, fixed_batch_normalization
 from nnrun.functions.broadcast import broadcast, broadcast_to, sum_to
+from nnrun.functions.connectionist_temporal_classification import (
+    connectionist_temporal_classification,
+)
 from nnrun.functions.convolution_2d import convolution_2d, deconvolution_2d
+from nnrun.functions.crf1d import argmax_crf1d, crf1d
+from nnrun.functions.gated import crelu, geglu, glu, maxout, reglu, swiglu
 from nnrun.functions.indexing import cast, copy, embed_id, get_item, identity, where
 from nnrun.functions.joining import concat, hstack, separate, split_axis, stack, vstack
+from nnrun.functions.likelihoods import (
+    bernoulli_nll,
+    cross_covariance,
+    decov,
+    gaussian_kl_divergence,
+    gaussian_nll,
+)
 from nnrun.functions.losses import (
     absolute_error,
     mean_absolute_error,
@@ -40,6 +52,13 @@ from nnrun.functions.losses import (
     squared_error,
 )
 from nnrun.functions.lstm import lstm, slstm, tree_lstm
+from nnrun.functions.margin_losses import (
+    contrastive,
+    discriminative_margin_based_clustering_loss,
+    hinge,
+    huber_loss,
+    triplet,
+)
 from nnrun.functions.matmul import linear, matmul
 from nnrun.functions.minmax import clip, maximum, minimum
 from nnrun.functions.n_step import (
@@ -52,7 +71,9 @@ from nnrun.functions.n_step import (
 )
 from nnrun.functions.noise import dropout
 from nnrun.functions.pooling_2d import average_pooling_2d, max_pooling_2d
+from nnrun.functions.rectifiers import gelu, hard_sigmoid, mish, prelu, relu6, rrelu, selu, softsign
 from nnrun.functions.reductions import argmax, argmin, average, max, mean, min, sum
+from nnrun.functions.sampled_losses import black_out, hierarchical_softmax, negative_sampling
 from nnrun.functions.shape import (
     expand_dims,
     flatten,
@@ -64,6 +85,20 @@ from nnrun.functions.shape import (
 )
 from nnrun.functions.softmax import log_softmax, logsumexp, softmax
 from nnrun.functions.softmax_cross_entropy import softmax_cross_entropy
+from nnrun.functions.special import (
+    digamma,
+    erf,
+    erfc,
+    erfcinv,
+    erfcx,
+    erfinv,
+    lgamma,
+    log_ndtr,
+    ndtr,
+    ndtri,
+    polygamma,
+    zeta,
+)
 from nnrun.functions.unary import (
     arccos,
     arcsin,
@@ -98,10 +133,13 @@ __all__ = [
     "arcsin",
     "arctan",
     "argmax",
+    "argmax_crf1d",
     "argmin",
     "average",
     "average_pooling_2d",
     "batch_normalization",
+    "bernoulli_nll",
+    "black_out",
     "broadcast",
     "broadcast_to",
     "cast",
@@ -109,15 +147,28 @@ __all__ = [
     "clip",
     "clipped_relu",
     "concat",
+    "connectionist_temporal_classification",
+    "contrastive",
     "convolution_2d",
     "copy",
     "cos",
     "cosh",
+    "crelu",
+    "crf1d",
+    "cross_covariance",
     "deconvolution_2d",
+    "decov",
+    "digamma",
+    "discriminative_margin_based_clustering_loss",
     "divide",
     "dropout",
     "elu",
     "embed_id",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfinv",
     "exp",
     "expand_dims",
     "expm1",
@@ -126,15 +177,26 @@ __all__ = [
     "flatten",
     "floor",
     "floor_divide",
+    "gaussian_kl_divergence",
+    "gaussian_nll",
+    "geglu",
+    "gelu",
     "get_item",
+    "glu",
+    "hard_sigmoid",
+    "hierarchical_softmax",
+    "hinge",
     "hstack",
+    "huber_loss",
     "identity",
     "leaky_relu",
+    "lgamma",
     "linear",
     "log",
     "log1p",
     "log2",
     "log10",
+    "log_ndtr",
     "log_softmax",
     "logsumexp",
     "lstm",
@@ -142,11 +204,13 @@ __all__ = [
     "max",
     "max_pooling_2d",
     "maximum",
+    "maxout",
     "mean",
     "mean_absolute_error",
     "mean_squared_error",
     "min",
     "minimum",
+    "mish",
     "moveaxis",
     "multiply",
     "n_step_bigru",
@@ -155,13 +219,22 @@ __all__ = [
     "n_step_gru",
     "n_step_lstm",
     "n_step_rnn",
+    "ndtr",
+    "ndtri",
     "negative",
+    "negative_sampling",
+    "polygamma",
     "power",
+    "prelu",
     "reciprocal",
+    "reglu",
     "relu",
+    "relu6",
     "remainder",
     "reshape",
+    "rrelu",
     "rsqrt",
+    "selu",
     "separate",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -173,6 +246,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "softsign",
     "split_axis",
     "sqrt",
     "square",
@@ -183,11 +257,14 @@ __all__ = [
     "sum",
     "sum_to",
     "swapaxes",
+    "swiglu",
     "swish",
     "tan",
     "tanh",
     "transpose",
     "tree_lstm",
+    "triplet",
     "vstack",
     "where",
+    "zeta",
 ]

@@ -30,9 +30,7 @@ class CTC(FunctionNode):
 
     __slots__ = ("_blank", "_gradient", "_label_length", "_length", "_path")
 
-    def __init__(
-        self, path: Array, blank: int, input_length: Array, label_length: Array
-    ) -> None:
+    def __init__(self, path: Array, blank: int, input_length: Array, label_length: Array) -> None:
         self._path = path
         self._blank = blank
         self._length = input_length

@@ -69,8 +69,8 @@ def crf1d(
     --------
     >>> import numpy as np, nnrun.functions as F
     >>> xs, ys = [np.zeros((1, 2))] * 3, [np.array([0])] * 3
-    >>> F.crf1d(np.zeros((2, 2)), xs, ys).array.round(4) == (3 * np.log(2)).round(4)
-    True
+    >>> round(float(F.crf1d(np.zeros((2, 2)), xs, ys).item() / np.log(2)), 6)  # of 8 sequences
+    3.0
     """
     check_reduce(reduce, "crf1d")
     _check("crf1d", cost, xs)
