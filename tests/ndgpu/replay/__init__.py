@@ -1,0 +1,1 @@
+"""Recorded kernels: what the host device computed, to be had again bit for bit on any device."""
