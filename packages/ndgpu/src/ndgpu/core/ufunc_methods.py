@@ -31,7 +31,11 @@ __all__: list[str] = []
 _INT64 = np.dtype(np.int64)
 # These give the same whatever way elements are grouped and ordered (but for rounding).
 _REGROUPED = frozenset(
-    ["add", "multiply", "maximum", "minimum", "fmax", "fmin", "bitwise_and", "bitwise_or", "bitwise_xor", "logical_and", "logical_or", "logical_xor", "gcd", "lcm", "logaddexp", "logaddexp2"]
+    (
+        *("add", "multiply", "maximum", "minimum", "fmax", "fmin", "gcd", "lcm"),
+        *("bitwise_and", "bitwise_or", "bitwise_xor", "logical_and", "logical_or", "logical_xor"),
+        *("logaddexp", "logaddexp2"),
+    )
 )
 
 

@@ -74,6 +74,9 @@ class Raw {
     return *(T*)((Byte*)pointer_ + offset + j * shape_.stride[0]);
   }
 
+  // A literal 0 could be a null pointer as well.
+  __device__ T& operator[](int j) const { return (*this)[(long long)j]; }
+
   template <typename I>
   __device__ T& operator[](const I (&indices)[R]) const {
     return at(indices);

@@ -11,7 +11,6 @@ import numpy as np
 from ndgpu.core import casts, layout, views
 from ndgpu.core.codegen import compute_dtype
 from ndgpu.core.dtypes import as_dtype
-from ndgpu.core.layout import normalize_axis
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
@@ -22,7 +21,6 @@ __all__ = [
     "around",
     "average",
     "clip",
-    "diff",
     "fix",
     "imag",
     "nan_to_num",
@@ -223,27 +221,6 @@ def nan_to_num(
         for mask, value in ((TABLE["isnan"](part), nan), (positive, high), (negative, low)):
             part[mask] = value
     return result
-
-
-def diff(a: Any, n: int = 1, axis: int = -1) -> ndarray:
-    """Return the differences of neighbours along an axis, `n` times over.
-
-    Raises
-    ------
-    ValueError
-        If `n` is negative, or `a` has no axes.
-    """
-    if n < 0:
-        raise ValueError(f"order must be non-negative but got {n!r}")
-    a = asarray(a)
-    if a.ndim == 0:
-        raise ValueError("diff requires input that is at least one dimensional")
-    axis = normalize_axis(axis, a.ndim)
-    before = (slice(None),) * axis
-    operation = TABLE["not_equal" if a._dtype.kind == "b" else "subtract"]
-    for _ in range(n):
-        a = operation(a[(*before, slice(1, None))], a[(*before, slice(None, -1))])
-    return a
 
 
 def trace(
