@@ -45,6 +45,8 @@ class PlotReport(Extension):
         How points are marked, as matplotlib names it.
     grid : bool, default True
         Whether there are grid lines.
+    file_name : str, optional
+        The name of `filename` in older programs.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class PlotReport(Extension):
         filename: str = "plot.png",
         marker: str | None = "x",
         grid: bool = True,
+        *,
+        file_name: str | None = None,
     ) -> None:
         self._y_keys = [y_keys] if isinstance(y_keys, str) else list(y_keys)
         self._x_key = x_key
         self._trigger = get_trigger(trigger)
         self._postprocess = postprocess
-        self._filename = filename
+        self._filename = filename if file_name is None else file_name
         self._marker = marker
         self._grid = grid
         self._summary = DictSummary()
