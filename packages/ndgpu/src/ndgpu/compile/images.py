@@ -105,7 +105,8 @@ def compile_source(
     expressions = tuple(dict.fromkeys(name_expressions))
     full = complete(options, target)
     headers = closure(source, include_folders(full))
-    parts = (_FORMAT, nvrtc.version(), full, source, expressions, headers.digest)
+    lines = has_lines(target)
+    parts = (_FORMAT, nvrtc.version(), full, source, expressions, headers.digest, lines)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
     cache = diskcache.default()
     entry = cache.get(key)
@@ -119,7 +120,7 @@ def compile_source(
     data, names, _ = nvrtc.compile_program(
         source, name, full, headers.own, expressions, binary=binary
     )
-    if has_lines(target):
+    if lines:
         data = _with_source(data, source)
     image = Image(data, names)
     cache.put(key, image._dump())

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ndgpu import driver
+from ndgpu import config, driver
 from ndgpu.runtime.errors import check
 
 __all__ = [
@@ -87,7 +87,8 @@ class Life:
 
 local = _Local()
 life = Life()
-atexit.register(life.end)
+if "leak" not in config.value("NDGPU_HOST_CHECK"):  # else what lives to the end is freed too
+    atexit.register(life.end)
 
 _lock = threading.Lock()
 _contexts: dict[int, Any] = {}

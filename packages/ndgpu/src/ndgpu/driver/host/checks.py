@@ -31,19 +31,8 @@ if TYPE_CHECKING:
     from ndgpu.driver.host.compiler.check import Checks, Report
 
 __all__ = [
-    "ARENA",
-    "active",
-    "arena",
-    "explain",
-    "fill",
-    "freed_before",
-    "guarded",
-    "instruct",
-    "leaks",
-    "move",
-    "obtain",
-    "release",
-    "use",
+    "ARENA", "active", "arena", "explain", "fill", "freed_before", "guarded", "instruct", "move",
+    "obtain", "release", "use",
 ]  # fmt: skip
 
 ARENA = -1
@@ -60,7 +49,8 @@ _MADV_DONTNEED = getattr(mmap, "MADV_DONTNEED", 4)
 active: frozenset[str] = config.value("NDGPU_HOST_CHECK")
 """What is checked; see `use`."""
 
-Frame = tuple[str, int, str]
+Frame = tuple[str, int, str, str]
+"""File, line, function, and the line's text."""
 
 
 @dataclass(slots=True)
@@ -78,6 +68,10 @@ class Record:
         return self.address + self.size
 
 
+# What is allocated, by address.
+_records: dict[int, Record] = {}
+
+
 class Arena:
     """Address space for all allocations, and its shadow."""
 
@@ -90,7 +84,7 @@ class Arena:
         else:
             raise MemoryError("NDGPU_HOST_CHECK: no address space for checked memory")
         self.base, self.size, self.shadow = base, size, base + size
-        self.records: dict[int, Record] = {}
+        self.records = _records
         self.freed: deque[Record] = deque(maxlen=_REMEMBERED)
         self._starts: list[int] = []
         self._next = base + _PAGE
@@ -221,15 +215,15 @@ def _callers(most: int = 3) -> tuple[Frame, ...]:
     while frame is not None and len(found) < most:
         code = frame.f_code
         if not code.co_filename.startswith((_PACKAGE, "<frozen")):
-            found.append((code.co_filename, frame.f_lineno, code.co_name))
+            text = linecache.getline(code.co_filename, frame.f_lineno).strip()
+            found.append((code.co_filename, frame.f_lineno, code.co_name, text))
         frame = frame.f_back  # type: ignore[assignment]
     return tuple(found)
 
 
 def _told(verb: str, frames: tuple[Frame, ...]) -> list[str]:
     lines = []
-    for file, line, name in frames:
-        text = linecache.getline(file, line).strip()
+    for file, line, name, text in frames:
         lines.append(f"{verb} at {file}:{line} in {name}" + f": {text}" * bool(text))
         verb = "  called"
     return lines or [f"{verb} where no Python code was running"]
@@ -290,12 +284,15 @@ def explain(
     if report.address or kind == "global":
         lines += _about(kernel, report)
     report.claimed = 0
+    if last := getattr(sys, _LAST, None):
+        last.silent = True  # in a context that has failed nothing can be freed
     return "\n  ".join(lines)
 
 
 def _access(report: Report) -> str:
     word = {"atomic": "atomic operation", "write": "write", "read": "read"}[report.access]
-    return f"{report.size}-byte {word}"
+    size = report.align if report.name == "misaligned" else report.size
+    return f"{size}-byte {word}"
 
 
 def _index(number: int, extent: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -400,36 +397,41 @@ def freed_before(pointer: int) -> str:
 # -- leaks -----------------------------------------------------------------------------------------
 
 
-def leaks() -> str:
+def _leaks(records: dict[int, Record], told: Callable[..., list[str]]) -> str:
     """Say what is allocated now, the largest first; empty if nothing is."""
-    if _arena is None:
-        return ""
     found: dict[tuple[int, tuple[Frame, ...]], int] = {}
-    for record in _arena.records.values():
+    for record in records.values():
         if record.kind != "variable":
             key = (record.size, record.made)
             found[key] = found.get(key, 0) + 1
     if not found:
         return ""
     total = sum(size * count for (size, _), count in found.items())
-    lines = [f"ndgpu: {sum(found.values())} allocations of {total} bytes in all were never freed"]
+    lines = [f"ndgpu: memory that was never freed: {total} bytes in all"]
     for (size, made), count in sorted(found.items(), key=lambda item: -item[0][0] * item[1]):
-        lines.append(f"  {count} of {size} bytes")
-        lines += [f"    {line}" for line in _told("made", made)]
+        lines.append(f"  {count} x {size} bytes")
+        lines += [f"    {line}" for line in told("made", made)]
     return "\n".join(lines) + "\n"
 
 
-class _Last:
-    """Reports leaks when it goes: kept in `sys`, it outlives the modules and their arrays."""
+_LAST = "_ndgpu_leaks"
 
-    def __init__(self, told: Callable[[], str], write: Callable[[int, bytes], Any]) -> None:
-        self._told, self._write = told, write
+
+class _Last:
+    """Reports leaks when it goes: kept in `sys`, it outlives the modules and their arrays.
+
+    By then the modules are empty, so it uses nothing of theirs.
+    """
+
+    def __init__(self, report: Callable[..., str], *given: Any) -> None:
+        self._report, self._given, self._write = report, given, os.write
+        self.silent = False
 
     def __del__(self) -> None:
-        text = self._told()
+        text = "" if self.silent else self._report(*self._given)
         if text:
             self._write(2, text.encode())
 
 
 if "leak" in active:
-    sys._ndgpu_leaks = _Last(leaks, os.write)  # type: ignore[attr-defined]
+    setattr(sys, _LAST, _Last(_leaks, _records, _told))

@@ -1,0 +1,305 @@
+"""Kernels with planted bugs: each is reported with its kind, its line and its thread; and the same
+kernels without the bug, of which nothing is reported."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from ndgpu.driver import host
+
+ILLEGAL, MISALIGNED, FAILED = 700, 716, 719
+N = 100
+
+
+@dataclass
+class Case:
+    """A kernel `k(float* x, float* y, int n)`; the line of the bug ends with ``// bug``.
+
+    `right` takes the place of that line in the kernel without the bug.  The access that is
+    reported is `after` lines further down.
+    """
+
+    name: str
+    body: str
+    right: str
+    code: int
+    says: str
+    thread: tuple = (0, 0, 0)
+    block: tuple = (0, 0, 0)
+    grid: object = 2
+    threads: object = 64
+    more: tuple = ()
+    before: str = ""
+    after: int = 0
+
+    def source(self, bug: bool) -> str:
+        lines = self.body.strip("\n").splitlines()
+        if not bug:
+            lines = [self.right if line.endswith("// bug") else line for line in lines]
+        head = f'{self.before}\nextern "C" __global__ void k(float* x, float* y, int n) {{\n'
+        return (
+            head
+            + "  int t = threadIdx.x, i = blockIdx.x * blockDim.x + t;\n"
+            + "\n".join(lines)
+            + "\n}\n"
+        )
+
+
+CASES = [
+    Case(
+        "write past the end",
+        "  if (i < n)\n    y[2 * i] = x[i];  // bug",
+        "    y[i] = x[i];",
+        ILLEGAL, "k: 4-byte write out of bounds in global memory", (50, 0, 0),
+        more=("is right past the end of an allocation of 400 bytes", "test_planted.py"),
+    ),
+    Case(
+        "off by one at the edge of the grid",
+        "  if (i > n) return;\n  y[i < n ? i : 0] = x[i];  // bug",
+        "  if (i < n) y[i] = x[i];",
+        ILLEGAL, "4-byte read out of bounds in global memory", (36, 0, 0), (1, 0, 0),
+    ),
+    Case(
+        "before the start",
+        "  if (i < n)\n    y[i] = x[i - 3];  // bug",
+        "    y[i] = x[i];",
+        ILLEGAL, "read out of bounds in global memory", (0, 0, 0),
+        more=("12 bytes before an allocation of 400 bytes",),
+    ),
+    Case(
+        "a wide store half outside",
+        "  if (4 * i < n + 4)\n    ((float4*)y)[i] = make_float4(1, 2, 3, 4);  // bug",
+        "    if (4 * i < n) ((float4*)y)[i] = make_float4(1, 2, 3, 4);",
+        ILLEGAL, "write out of bounds in global memory", (25, 0, 0), grid=1,
+    ),
+    Case(
+        "past the end of shared memory",
+        "  __shared__ float tile[64];\n  tile[t] = 1;\n  __syncthreads();\n"
+        "  y[t] = tile[t + n - 99];  // bug",
+        "  y[t] = tile[t];",
+        ILLEGAL, "4-byte read out of bounds in shared memory", (63, 0, 0), grid=1,
+        more=("byte 256 of `tile` of 256 bytes",),
+    ),
+    Case(
+        "past the end of local memory",
+        "  int a[10];\n  for (int j = 0; j < n / 10 + (i == 70); j++)\n"
+        "    a[j] = j;  // bug\n  if (i < n) y[i] = a[i % 10];",
+        "    a[j % 10] = j;",
+        ILLEGAL, "4-byte write out of bounds in local memory", (6, 0, 0), (1, 0, 0),
+    ),
+    Case(
+        "past the end of constant memory",
+        "  if (i < n)\n    y[i] = table[i];  // bug",
+        "    y[i] = table[i % 32];",
+        ILLEGAL, "read out of bounds in global memory", (32, 0, 0),
+        before="__constant__ float table[32];",
+    ),
+    Case(
+        "a misaligned vector",
+        "  if (4 * i + 4 < n)\n    ((float4*)y)[i] = ((float4*)(x + 1))[i];  // bug",
+        "    ((float4*)y)[i] = ((float4*)x)[i];",
+        MISALIGNED, "misaligned 16-byte read", more=("at byte 4 of an allocation",),
+    ),
+    Case(
+        "global memory never written",
+        "  __shared__ float keep[64];\n  keep[t] = 0;\n  if (t == 7)\n"
+        "    x[0] = y[9];  // bug\n  if (i < n) y[i] = keep[t];",
+        "    x[0] = keep[t];",
+        FAILED, "4-byte read of memory that was never written", (7, 0, 0), grid=1,
+    ),
+    Case(
+        "shared memory never written",
+        "  __shared__ float tile[64];\n  if (t < 60) tile[t] = t;\n  __syncthreads();\n"
+        "  y[t] = tile[63 - t];  // bug",
+        "  if (t >= 4) y[t] = tile[63 - t];",
+        FAILED, "read of memory that was never written", grid=1, more=("byte 252 of `tile`",),
+    ),
+    Case(
+        "local memory never written",
+        "  float a[8];\n  for (int j = 0; j < n % 7; j++) a[j] = j;\n"
+        "  if (i == 3)\n    y[i] = a[n / 20];  // bug\n  else if (i < n) y[i] = a[n % 2];",
+        "    y[i] = a[1];",
+        FAILED, "read of memory that was never written", (3, 0, 0),
+        more=("of local memory",),
+    ),
+    Case(
+        "a barrier that is missing",
+        "  __shared__ float tile[64];\n  tile[t] = t;  // bug\n  y[t] = tile[63 - t];",
+        "  tile[t] = t; __syncthreads();",
+        FAILED, "race in shared memory: write after read", (32, 0, 0), grid=1,
+        more=("read by thread (31, 0, 0) at kernel.cu:6: y[t] = tile[63 - t];",),
+    ),
+    Case(
+        "a reduction without the barrier after the loop's reads",
+        "  __shared__ float s[128];\n  s[t] = 1;\n  __syncthreads();\n"
+        "  for (int h = 64; h > 0; h /= 2) {\n    float other = t < h ? s[t + h] : 0;\n"
+        "    if (h < 64) __syncthreads();\n    if (t < h)\n"
+        "      s[t] += other;  // bug\n  }\n  if (t == 0) y[0] = s[0];",
+        "      s[t] += other; __syncthreads();",
+        FAILED, "race in shared memory: ", (32, 0, 0), grid=1, threads=128,
+    ),
+    Case(
+        "a tile used again too early",
+        "  __shared__ float s[64];\n  float sum = 0;\n  for (int r = 0; r < 3; r++) {\n"
+        "    s[t] = r + t;  // bug\n    __syncthreads();\n    sum += s[(t + 32) % 64];\n"
+        "    if (n < 0) __syncthreads();\n  }\n  y[t] = sum;",
+        "    __syncthreads(); s[t] = r + t;",
+        FAILED, "race in shared memory: read after write", (32, 0, 0), grid=1, after=2,
+        more=("written by thread (0, 0, 0) at kernel.cu:7: s[t] = r + t;",),
+    ),
+    Case(
+        "two warps write one place",
+        "  __shared__ int last;\n  last = t;  // bug\n  __syncthreads();\n  y[t] = last;",
+        "  last = n;",
+        FAILED, "race in shared memory: write after write", (1, 0, 0), grid=1,
+        more=("written by thread (0, 0, 0)",),
+    ),
+    Case(
+        "an atomic operation beside a plain read",
+        "  __shared__ int count;\n  if (t == 0) count = 0;\n  __syncthreads();\n"
+        "  atomicAdd(&count, 1);\n  if (t == 40)\n    y[0] = count;  // bug\n"
+        "  __syncthreads();\n  y[t + 1] = count;",
+        "    ;",
+        FAILED, "race in shared memory: read after write", (40, 0, 0), grid=1,
+    ),
+    Case(
+        "lanes of a warp that are not in step",
+        "  __shared__ float s[32];\n  s[t] = t;  // bug\n  y[t] = s[31 - t];",
+        "  s[t] = t; __syncwarp();",
+        FAILED, "race in shared memory: read after write", (0, 0, 0), grid=1, threads=32,
+        after=1, more=("written by thread (31, 0, 0) at kernel.cu:5: s[t] = t;",),
+    ),
+    Case(
+        "a barrier for some threads",
+        "  if (t < 50)\n    __syncthreads();  // bug\n  if (i < n) y[i] = 1;",
+        "  ;",
+        FAILED, "k: a barrier that not all threads of the block reach", (50, 0, 0),
+        more=("reached by 50 of 64 threads",),
+    ),
+    Case(
+        "threads at different barriers",
+        "  __shared__ float s[64];\n  s[t] = 1;\n  if (t < 32) {\n    __syncthreads();\n"
+        "    s[t] = 2;\n  } else {\n    __syncthreads();  // bug\n    s[t] = 3;\n  }\n"
+        "  y[t] = s[t];",
+        "",
+        FAILED, "threads of one block wait at different barriers", (32, 0, 0), grid=1,
+    ),
+]  # fmt: skip
+
+
+def _run(lab, case: Case, bug: bool):
+    bench = lab(case.source(bug))
+    x = bench.put(np.arange(N, dtype=np.float32))
+    y = bench.empty(4 * N)
+    return bench, bench.run("k", case.grid, case.threads, x, y, N)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_a_planted_bug_is_reported(lab, case):
+    bench, (code, detail) = _run(lab, case, True)
+    assert code == case.code, detail
+    line = bench.line("// bug")
+    line += case.after
+    text = bench.source.splitlines()[line - 1].strip()
+    first, where, who, *_ = detail.splitlines()
+    assert case.says in first
+    assert where.strip() == f"at kernel.cu:{line}: {text}"
+    assert f"thread {case.thread}" in who
+    assert f"block {case.block}" in who
+    for words in case.more:
+        assert words in detail
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.right], ids=lambda c: c.name)
+def test_without_the_bug_nothing_is_reported(lab, case):
+    _, (code, detail) = _run(lab, case, False)
+    assert (code, detail) == (0, "")
+
+
+SCALE = """extern "C" __global__ void k(float* x, float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n)
+    y[i] = 2 * x[i];  // bug
+}
+"""
+
+
+def test_memory_used_after_it_was_freed(lab):
+    bench = lab(SCALE)
+    x, y = bench.put(np.ones(N, np.float32)), bench.empty(4 * N)
+    assert bench.run("k", 2, 64, x, y, N) == (0, "")
+    host.cuMemFree(x)
+    code, detail = bench.run("k", 2, 64, x, y, N)
+    assert code == ILLEGAL
+    assert detail.startswith("k: 4-byte read of global memory after it was freed")
+    assert f"kernel.cu:{bench.line('// bug')}: y[i] = 2 * x[i];" in detail
+    made, freed = (
+        line for line in detail.splitlines() if " at " in line and "test_planted" in line
+    )
+    assert "made at" in detail and "bench.put(np.ones" in made
+    assert "freed at" in freed and "host.cuMemFree(x)" in freed
+
+
+def test_a_freed_range_is_not_used_again(lab):
+    bench = lab(SCALE)
+    first = bench.empty(4 * N)
+    host.cuMemFree(first)
+    assert all(bench.empty(4 * N) != first for _ in range(50))
+
+
+def test_a_double_free_tells_of_the_first(lab):
+    bench = lab(SCALE)
+    x = bench.empty(64)
+    host.cuMemFree(x)
+    assert host.cuMemFree(x)[0] == 1
+    detail = host.last_error_detail()
+    assert "has been freed already" in detail
+    assert "made at" in detail and "freed at" in detail and "test_planted.py" in detail
+
+
+def test_copies_carry_what_is_known(lab):
+    bench = lab(SCALE)
+    x, y, z = (bench.empty(4 * N) for _ in range(3))
+    host.cuMemsetD32(x, 0, N // 2)
+    host.cuMemcpyDtoD(z, x, 4 * N)
+    assert bench.run("k", 2, 64, z, y, N // 2) == (0, "")
+    code, detail = bench.run("k", 2, 64, z, y, N)
+    assert code == FAILED and "never written" in detail
+    assert "by thread (50, 0, 0) of block (0, 0, 0)" in detail
+    assert "at byte 200 of an allocation of 400 bytes" in detail
+
+
+def test_threads_and_blocks_are_told_by_their_three_indices(lab):
+    bench = lab("""extern "C" __global__ void k(float* x, float* y, int n) {
+  int block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  int i = ((block * blockDim.z + threadIdx.z) * blockDim.y + threadIdx.y) * blockDim.x;
+  i += threadIdx.x;
+  y[i] = 1;  // bug
+}
+""")
+    y = bench.empty(4 * 1000)
+    code, detail = bench.run("k", (3, 4, 5), (5, 2, 3), 0, y, 0)
+    assert code == ILLEGAL
+    # 1000 = 33 * 30 + 10: block 33 is (0, 3, 2) and thread 10 (0, 0, 1).
+    assert "by thread (0, 0, 1) of block (0, 3, 2)" in detail
+
+
+def test_only_what_is_asked_for_is_checked(lab, checking):
+    checking(frozenset(("race",)))
+    bench = lab(SCALE)
+    x, y = bench.empty(4 * N), bench.empty(4 * N)
+    assert bench.run("k", 2, 64, x, y, N) == (0, "")
+    checking(frozenset(("memory",)))
+    bench = lab(SCALE)
+    x, y = bench.empty(4 * N), bench.empty(4 * N)
+    assert bench.run("k", 2, 64, x, y, N) == (0, "")
+    assert bench.run("k", 2, 64, x, y, N + 1)[0] == ILLEGAL
+
+
+def test_an_error_lasts_until_the_context_is_reset(lab):
+    bench = lab(SCALE)
+    y = bench.empty(4 * N)
+    assert bench.run("k", 2, 64, 0, y, N)[0] == ILLEGAL
+    code, _ = host.cuMemAlloc(16)
+    assert code == ILLEGAL and "address 0x0: a null pointer" in host.last_error_detail()
