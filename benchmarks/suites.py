@@ -12,6 +12,7 @@ import numpy
 
 from .harness import Case
 from .libraries import Library
+from .training import iterators, updates
 
 __all__ = ["SUITES", "cases"]
 
@@ -131,6 +132,8 @@ SUITES: dict[str, Callable[[list[Library]], Iterator[Case]]] = {
     "reductions": reductions,
     "matmul": matmul,
     "latency": latency,
+    "iterators": iterators,
+    "updates": updates,
 }
 
 
