@@ -150,6 +150,8 @@ def _expand(
             continue
         if names:
             ins = rename(ins, names)
+        if ins.opcode == "wmma":  # which of three instructions decides what its operands are
+            ins = replace(ins, opcode=f"wmma.{ins.modifiers[0]}", modifiers=ins.modifiers[1:])
         if ins.opcode == "ret" and end is not None:
             flat.items.append(replace(ins, opcode="bra", modifiers=(), operands=(Symbol(end),)))
         else:

@@ -29,8 +29,13 @@ from .syntax import SIZES, Address, Immediate, Operand, Register, Symbol
 __all__ = ["UNIFORM", "VARYING", "WARP_OPCODES", "Shape", "Shapes", "Variant"]
 
 # Opcodes whose meaning depends on a warp being 32 lanes.
-WARP_OPCODES = frozenset(("shfl", "vote", "match", "activemask", "redux", "elect"))
-_VARYING_OPCODES = frozenset(("atom", "shfl", "match", "vprintf", "malloc"))
+WARP_OPCODES = frozenset(
+    ("shfl", "vote", "match", "activemask", "redux", "elect", "mma", "ldmatrix", "wmma.load",
+     "wmma.mma", "wmma.store")
+)  # fmt: skip
+_VARYING_OPCODES = frozenset(
+    ("atom", "shfl", "match", "vprintf", "malloc", "mma", "ldmatrix", "wmma.load", "wmma.mma")
+)
 _LANE_SPECIALS = ("%laneid", "%lanemask_")
 _TID = ("%tid.x", "%tid.y", "%tid.z")
 

@@ -44,7 +44,7 @@ STORAGE = {
 # Opcodes whose first operand is a source.
 NO_RESULT = frozenset(
     ("st", "red", "membar", "fence", "bar", "barrier", "prefetch", "prefetchu", "nanosleep",
-     "applypriority", "discard", "pmevent", "cp")
+     "applypriority", "discard", "pmevent", "cp", "wmma.store")
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import services
+from . import mma, services
 from .builder import Value
 from .cfg import Block
 from .dataflow import Dataflow, Step, bits
@@ -420,4 +420,5 @@ _EMITTERS = {
     "barrier": Writer.warp_barrier,
     "barred": Writer.barrier_result,
     **services.EMITTERS,
+    **mma.EMITTERS,
 }
