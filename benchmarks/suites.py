@@ -12,6 +12,7 @@ import numpy
 
 from .harness import Case
 from .libraries import Library
+from .main_job import training
 from .training import iterators, updates
 
 __all__ = ["SUITES", "cases"]
@@ -134,6 +135,7 @@ SUITES: dict[str, Callable[[list[Library]], Iterator[Case]]] = {
     "latency": latency,
     "iterators": iterators,
     "updates": updates,
+    "training": training,
 }
 
 

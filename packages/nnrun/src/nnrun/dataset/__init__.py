@@ -8,10 +8,12 @@ from nnrun.dataset.download import (
     set_dataset_root,
 )
 from nnrun.dataset.iterator import Iterator
+from nnrun.dataset.pinned import PinnedConverter
 
 __all__ = [
     "DatasetMixin",
     "Iterator",
+    "PinnedConverter",
     "cached_download",
     "concat_examples",
     "get_dataset_root",
