@@ -58,12 +58,11 @@ extern "C" __global__ void {name}(const {self.type}* pa, const {self.type}* pb,
 
 def _rounded(letter: str) -> dict[str, str]:
     """IEEE arithmetic in the four rounding modes."""
-    middle = {"f": "", "d": ""}[letter]
     found = {}
     for mode in _MODES:
         for name, arguments in (("add", "a, b"), ("sub", "a, b"), ("mul", "a, b"),
                                 ("div", "a, b"), ("sqrt", "a"), ("rcp", "a")):  # fmt: skip
-            found[f"{name}.{mode}"] = f"__{letter}{middle}{name}_{mode}({arguments})"
+            found[f"{name}.{mode}"] = f"__{letter}{name}_{mode}({arguments})"
         fma = "fmaf" if letter == "f" else "fma"
         found[f"fma.{mode}"] = f"__{fma}_{mode}(a, b, c)"
     return found
@@ -106,9 +105,9 @@ _INTEGERS = {
     "mulhi": "__mulhi((int)u, (int)v)", "umulhi": "__umulhi(u, v)", "popc": "__popc(u)",
     "brev": "__brev(u)", "clz": "__clz((int)u)", "ffs": "__ffs((int)u)",
     "shl": "u << (v & 31)", "shr": "u >> (v & 31)", "sar": "(int)u >> (v & 31)",
-    "div": "(int)u / (int)(v % 1000u + 1u)", "udiv": "u / (v | 1u)", "rem": "(int)u % (int)(v | 1u)",
-    "urem": "u % (v | 1u)", "min": "min((int)u, (int)v)", "umin": "min(u, v)",
-    "max": "max((int)u, (int)v)", "umax": "max(u, v)",
+    "div": "(int)u / (int)(v % 1000u + 1u)", "udiv": "u / (v | 1u)",
+    "rem": "(int)u % (int)(v | 1u)", "urem": "u % (v | 1u)", "min": "min((int)u, (int)v)",
+    "umin": "min(u, v)", "max": "max((int)u, (int)v)", "umax": "max(u, v)",
     "sad": "__sad((int)u, (int)v, w)",
     "usad": "__usad(u, v, w)", "funnel.l": "__funnelshift_l(u, v, w)",
     "funnel.r": "__funnelshift_r(u, v, w)", "funnel.lc": "__funnelshift_lc(u, v, w & 63)",
@@ -132,7 +131,7 @@ _LONGS = {
 }  # fmt: skip
 
 
-def _halves(type: str, prefix: str) -> dict[str, str]:
+def _halves(type: str) -> dict[str, str]:
     """Half precision, and bfloat16: arithmetic, comparison and conversion."""
     to_half = "half" if type == "__half" else "bfloat16"
     bits = f"__{to_half}_as_ushort"
@@ -180,10 +179,10 @@ GROUPS: dict[str, Group] = {
         header="typedef unsigned long long u64;",
     ),
     "halves": Group(
-        "__half", "unsigned short", _halves("__half", "h"), header="#include <cuda_fp16.h>"
+        "__half", "unsigned short", _halves("__half"), header="#include <cuda_fp16.h>"
     ),
     "bfloats": Group(
-        "__nv_bfloat16", "unsigned short", _halves("__nv_bfloat16", "b"),
+        "__nv_bfloat16", "unsigned short", _halves("__nv_bfloat16"),
         header="#include <cuda_bf16.h>",
     ),
 }  # fmt: skip

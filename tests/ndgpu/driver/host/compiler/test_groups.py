@@ -17,7 +17,8 @@ _REDUCTIONS = {
 def reductions(cuda):
     return cuda(
         "".join(
-            f'extern "C" __global__ void of_{name}(const {type}* x, const unsigned* key, {type}* y) {{'
+            f'extern "C" __global__ void of_{name}('
+            f"const {type}* x, const unsigned* key, {type}* y) {{"
             "  unsigned i = blockIdx.x * blockDim.x + threadIdx.x;"
             "  unsigned all = __ballot_sync(__activemask(), 1);"
             "  unsigned members = __match_any_sync(all, key[i]);"

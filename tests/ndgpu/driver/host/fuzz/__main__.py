@@ -20,10 +20,10 @@ def main() -> int:
     last = options.seed + options.count
     for first in range(options.seed, last, _TOGETHER):
         for failure in check(list(range(first, min(first + _TOGETHER, last)))):
-            wrong.add(failure.seed)
             print(f"seed {failure.seed}: {failure.what}; {failure.schedule}", flush=True)
-            if options.source:
+            if options.source and failure.seed not in wrong:
                 print(failure.source)
+            wrong.add(failure.seed)
     seconds = time.perf_counter() - begun
     print(f"{options.count} kernels, {len(wrong)} wrong, {seconds:.0f} s")
     return bool(wrong)

@@ -37,6 +37,8 @@ __device__ __noinline__ double blend(double x, float y) {
     if (y > 1.0f) return x - y;
     return x * 0.5 + y;
 }
+__device__ float signed_as(float x, float y) { return y == y ? copysignf(x, y) : x; }
+__device__ double signed_as(double x, double y) { return y == y ? copysign(x, y) : x; }
 __constant__ unsigned table[16] = {3u, 1u, 4u, 1u, 5u, 9u, 2u, 6u, 5u, 3u, 5u, 8u, 9u, 7u, 9u, 3u};
 """
 _HALF = np.uint64(32)
@@ -207,6 +209,11 @@ def _saturated(x: Array, kind: type) -> Array:
     return held.astype(kind)
 
 
+def _signed_as(x: Array, y: Array) -> Array:
+    """The sign of a NaN that an operation made differs by processor."""
+    return np.where(np.isnan(y), x, np.copysign(x, y))
+
+
 def _blend(x: Array, y: Array) -> Array:
     return np.where(y > 1, x - y, x * 0.5 + y)
 
@@ -226,7 +233,7 @@ _FLOATS = [
         Row(kind, kind, f"floor{suffix}({{0}})", np.floor),
         Row(kind, kind, f"rint{suffix}({{0}})", np.rint),
         Row(kind, kind, f"trunc{suffix}({{0}})", np.trunc),
-        Row(kind, kind * 2, f"copysign{suffix}({{0}}, {{1}})", np.copysign),
+        Row(kind, kind * 2, "signed_as({0}, {1})", _signed_as),
         Row(kind, "b" + kind * 2, "{0} ? {1} : {2}", np.where),
         Row("b", kind * 2, "{0} < {1}", lambda x, y: x < y),
         Row("b", kind * 2, "{0} >= {1}", lambda x, y: x >= y),

@@ -1,0 +1,1 @@
+"""CUDA's mathematical functions on the host device against their documented error bounds."""
