@@ -25,10 +25,13 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "arctanh",
+    "cbrt",
     "ceil",
     "cos",
     "cosh",
     "exp",
+    "exp2",
     "expm1",
     "fix",
     "floor",
@@ -161,6 +164,23 @@ _TABLE: dict[str, Row] = {
         "The inverse tangent.",
         ("0", "0."),
     ),
+    "arctanh": Row(
+        lambda xp, x: xp.arctanh(x),
+        lambda gy, x: gy / (1 - x * x),
+        "x",
+        "The inverse hyperbolic tangent.",
+        ("0", "0."),
+    ),
+    "cbrt": Row(
+        lambda xp, x: xp.cbrt(x),
+        lambda gy, y: gy / (y * y * 3),
+        "y",
+        "The cube root.",
+        ("27", "3."),
+    ),
+    "exp2": Row(
+        lambda xp, x: xp.exp2(x), lambda gy, y: gy * y * _LN2, "y", "``2 ** x``.", ("3", "8.")
+    ),
     "sinh": Row(
         lambda xp, x: xp.sinh(x),
         lambda gy, x: gy * cosh(x),
@@ -257,10 +277,13 @@ def _make(name: str) -> _Function:
 arccos: _Function = _make("arccos")
 arcsin: _Function = _make("arcsin")
 arctan: _Function = _make("arctan")
+arctanh: _Function = _make("arctanh")
+cbrt: _Function = _make("cbrt")
 ceil: _Function = _make("ceil")
 cos: _Function = _make("cos")
 cosh: _Function = _make("cosh")
 exp: _Function = _make("exp")
+exp2: _Function = _make("exp2")
 expm1: _Function = _make("expm1")
 fix: _Function = _make("fix")
 floor: _Function = _make("floor")
