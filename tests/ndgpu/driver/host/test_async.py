@@ -5,6 +5,7 @@ A host function that waits for a `threading.Event` holds a stream; nothing here 
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -538,6 +539,8 @@ def test_a_reset_drops_what_waits(hold, note, device):
     held = hold(stream)
     note(stream, "never")
     call = Caller(host.cuDevicePrimaryCtxReset, device.ordinal)
+    while device.context.error is None:  # from then on, nothing new is run
+        time.sleep(0.001)
     assert call.waits()
     held.open()
     assert call.join() == OK

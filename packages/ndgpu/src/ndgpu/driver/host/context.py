@@ -22,13 +22,22 @@ from ndgpu.driver.host import attributes
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.results import OK, SUCCESS, fail
 
-__all__ = ["Context", "Device", "devices", "lock", "new_handle", "thread"]
+__all__ = ["Context", "Device", "devices", "holds_lock", "lock", "new_handle", "thread"]
 
 lock = threading.RLock()
 """Guards the driver's tables.  Never held while a kernel, a copy or a callback runs."""
 
 # A child process must not find the lock taken by a thread that it does not have.
 os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+
+def holds_lock() -> bool:
+    """Whether the calling thread has `lock`: it is a finaliser in the midst of somebody's use.
+
+    What other threads might need the lock for, it must not wait for.
+    """
+    return lock._is_owned()  # type: ignore[attr-defined]
+
 
 _handles = itertools.count(0x10_0000, 0x10)
 
@@ -85,7 +94,7 @@ class Context:
 
         Returns False at once where the calling thread interrupts such work, and cannot wait.
         """
-        if lock._is_owned():
+        if holds_lock():
             return False
         with self.turn:  # what another thread runs without queueing it
             pass

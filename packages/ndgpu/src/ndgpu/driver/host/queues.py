@@ -45,7 +45,7 @@ from cuda.bindings.driver import CUresult
 
 from ndgpu import config
 from ndgpu.driver.host import context as contexts
-from ndgpu.driver.host.context import Context, lock
+from ndgpu.driver.host.context import Context, holds_lock, lock
 
 __all__ = ["UNKNOWN", "Point", "Policy", "Queue", "Work", "policy", "use_policy"]
 
@@ -228,7 +228,7 @@ class Queue:
 
     def defer(self, work: Work) -> int:
         """Enqueue, though it might run at once; return its number."""
-        if lock._is_owned():  # a finaliser in the midst of the bookkeeping cannot wait for its turn
+        if holds_lock():  # a finaliser in the midst of the bookkeeping cannot wait for its turn
             number = self._append(work)
         else:
             with self.context.turn:
@@ -248,7 +248,7 @@ class Queue:
 
     def attempt(self, call: Callable[..., object], *args: Any) -> bool:
         """Run ``call(*args)`` here and now if nothing is ahead of it; return whether it ran."""
-        if policy.short < 0 or lock._is_owned():
+        if policy.short < 0 or holds_lock():
             return False
         with self.context.turn:
             if self.context.active and not self.clear():
@@ -293,8 +293,10 @@ class Queue:
         context = self.context
         if self.legacy:
             return tuple([(q, q.submitted) for q in context.active if q.blocking and q is not self])
-        legacy = context.streams.get(0)
-        return ((legacy, legacy.submitted),) if legacy in context.active else ()
+        legacy: Queue | None = context.streams.get(0)
+        if legacy is None or legacy not in context.active:
+            return ()
+        return ((legacy, legacy.submitted),)
 
     # Work runs.
 
@@ -409,7 +411,7 @@ class Queue:
 
     def synchronize(self) -> bool:
         """Return when all that was enqueued has run; see `wait`."""
-        if lock._is_owned():
+        if holds_lock():
             return False
         with self.context.turn:  # what another thread runs without queueing it
             pass
@@ -424,7 +426,7 @@ class Queue:
         finaliser or a callback, which cannot wait for what it interrupts.  At most `steps`
         pieces are run here.
         """
-        if self.completed < number and lock._is_owned():
+        if self.completed < number and holds_lock():
             return False
         while self.completed < number and steps > 0:
             claim = object()

@@ -103,10 +103,12 @@ class _Own:
         self.streams: dict[int, Stream] = {}
 
     def find(self, context: Context) -> Stream:
-        stream = self.streams.get(context.handle)
-        if stream is None or context.streams.get(stream.handle) is not stream:
-            stream = Stream(context, 0, 0, new_handle())
-            self.streams[context.handle] = context.streams[stream.handle] = stream
+        """Return the stream of this thread in `context`, which may be another one by now."""
+        before = self.streams.get(context.handle)
+        if before is not None and before.handle in context.streams:
+            return before
+        stream = Stream(context, 0, 0, new_handle())
+        self.streams[context.handle] = context.streams[stream.handle] = stream
         return stream
 
     def __del__(self) -> None:
@@ -121,15 +123,16 @@ _events: dict[int, Event] = {}
 def find_stream(handle: int, context: Context) -> Stream | None:
     """Return the stream with this handle; a default stream is the one of `context`."""
     if handle in _LEGACY:
-        stream = context.streams.get(0)
+        stream: Stream | None = context.streams.get(0)
         if stream is None:
             with lock:
                 stream = context.streams.setdefault(0, Stream(context, 0, 0, 0))
         return stream
     if handle == _PER_THREAD:
-        if thread.streams is None:
-            thread.streams = _Own()
-        return thread.streams.find(context)
+        own: _Own | None = thread.streams
+        if own is None:
+            own = thread.streams = _Own()
+        return own.find(context)
     return _streams.get(handle)
 
 
@@ -332,11 +335,12 @@ def cuEventElapsedTime(hStart: int, hEnd: int) -> tuple:
     for event in (start, end):
         if event.flags & _DISABLE_TIMING:
             return fail(_BAD_HANDLE, "cuEventElapsedTime: an event was made without timing", 1)
-        if event.mark is None:
-            return fail(_BAD_HANDLE, "cuEventElapsedTime: an event was never recorded", 1)
+    first, last = start.mark, end.mark
+    if first is None or last is None:
+        return fail(_BAD_HANDLE, "cuEventElapsedTime: an event was never recorded", 1)
     if start.context is not end.context:
         return fail(_BAD_HANDLE, "cuEventElapsedTime: the events are of two devices", 1)
     for event in (start, end):
         if not event.reached():
             return fail(CUresult.CUDA_ERROR_NOT_READY, "cuEventElapsedTime: not recorded yet", 1)
-    return SUCCESS, (end.mark.nanoseconds - start.mark.nanoseconds) / 1e6
+    return SUCCESS, (last.nanoseconds - first.nanoseconds) / 1e6

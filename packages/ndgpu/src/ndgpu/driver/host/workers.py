@@ -25,6 +25,7 @@ Native = Callable[[int, int, int, int, int], int]
 
 _ALIGN = 4096
 _OUT_OF_MEMORY = 2  # CUDA_ERROR_OUT_OF_MEMORY
+_UNKNOWN = 999  # CUDA_ERROR_UNKNOWN
 
 
 class _Scratch:
@@ -108,11 +109,15 @@ class Job:
             if self._closed:
                 return
             self._helpers += 1
-        self.work()
-        with self._lock:
-            self._helpers -= 1
-            if self._closed and self._helpers == 0:
-                self._idle.release()
+        try:
+            self.work()
+        except Exception:  # as when there is no memory: the launch must not wait for this thread
+            self.code = self.code or _UNKNOWN
+        finally:
+            with self._lock:
+                self._helpers -= 1
+                if self._closed and self._helpers == 0:
+                    self._idle.release()
 
     def finish(self) -> None:
         """Let no more helpers in, and wait for those that are."""
