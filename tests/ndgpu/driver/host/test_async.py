@@ -538,6 +538,7 @@ def test_a_reset_drops_what_waits(hold, note, device):
     stream = new_stream()
     held = hold(stream)
     note(stream, "never")
+    assert held.reached.wait(timeout=30)
     call = Caller(host.cuDevicePrimaryCtxReset, device.ordinal)
     while device.context.error is None:  # from then on, nothing new is run
         time.sleep(0.001)

@@ -283,8 +283,8 @@ def test_an_interrupt_ends_a_wait_and_the_work_goes_on():
 hold()
 driver.cuMemsetD8Async(memory, 1, 8, stream)
 reached.wait()
-print("waiting", flush=True)
 try:
+    print("waiting", flush=True)
     driver.cuStreamSynchronize(stream)
 except KeyboardInterrupt:
     print("interrupted", first_byte())
