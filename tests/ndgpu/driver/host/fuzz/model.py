@@ -170,7 +170,7 @@ class Switch:
 
 @dataclass
 class Loop:
-    """``for`` from 0 to a bound that is taken once.
+    """``for`` from 0 to a bound that is taken once, as long as a condition holds too.
 
     With `members` the lanes that take part are voted at the head of each turn, under that name,
     out of those of the outer name.
@@ -181,6 +181,7 @@ class Loop:
     body: Block
     style: str = "for"
     members: tuple[str, str] | None = None
+    condition: Expression | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -198,9 +199,11 @@ class Loop:
                 *body,
                 "}",
             ]
+        more = f" && {self.condition.text}" if self.condition else ""
         if self.style == "do":
-            return [*head, f"if ({i} < {end}) do {{", *body, f"}} while (++{i} < {end});"]
-        return [*head, f"for (; {i} < {end}; ++{i}) {{", *body, "}"]
+            again = f"}} while (++{i} < {end}{more});"
+            return [*head, f"if ({i} < {end}{more}) do {{", *body, again]
+        return [*head, f"for (; {i} < {end}{more}; ++{i}) {{", *body, "}"]
 
     def run(self, state: State, mask: Mask) -> Mask:
         trips = self.trips.value(state)
@@ -210,6 +213,8 @@ class Loop:
         done = state.none()
         while mask.any():
             inside = state.get(self.counter) < trips
+            if self.condition:
+                inside = inside & self.condition.value(state)
             if self.members:
                 inner = self.members[0]
                 state.set(inner, mask, state.ballot(mask, state.get(inner), inside))
