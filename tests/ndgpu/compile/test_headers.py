@@ -17,6 +17,8 @@ USES = {
     "reduce": "x[0] = ndgpu::argmax(ndgpu::Indexed<float>{x[0], 1}, "
     "ndgpu::shuffle_down(ndgpu::Indexed<float>{x[1], 2}, 1)).value;",
     "philox": "x[0] = ndgpu::random_normal_float(1, 2, 3) + ndgpu::random_uniform_double(1, 2, 3);",
+    "nv_target": "NV_IF_ELSE_TARGET(NV_PROVIDES_SM_80, (x[0] = 8;), (x[0] = 7;)) "
+    "NV_IF_TARGET(NV_IS_DEVICE, (x[1] = 1; x[2] = 1;))",
     "index": "ndgpu::RawShape<2> s{4, {2, 2}, {8, 4}}; "
     "ndgpu::Raw<float, 2, false> r(x, s); r[3] = r[{1, 0}];",
 }
@@ -35,3 +37,16 @@ def test_header_compiles(header, target):
         (),
         target,
     )
+
+
+def test_cuda_headers_that_want_cccl_compile_without_it():
+    image = compile_source(
+        "#include <cooperative_groups.h>\n#include <cuda_fp16.h>\n"
+        'extern "C" __global__ void f(half* x) {'
+        "  auto tile = cooperative_groups::tiled_partition<4>("
+        "cooperative_groups::this_thread_block());"
+        "  x[0] = __hadd(x[1], tile.shfl(x[2], 1)); }",
+        (),
+        "compute_80",
+    )
+    assert b"shfl" in image.data

@@ -23,6 +23,8 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.MULTI
 _OWN = Path(__file__).resolve().parent.parent / "include"
 # CuPy's programs include its complex numbers under this name; ours are spelt the same.
 _ALIASES = {"cupy/complex.cuh": "ndgpu/complex.cuh"}
+# CUDA's headers include this one, which comes with CCCL and not with the runtime.
+_STANDINS = {"nv/target": "ndgpu/nv_target.cuh"}
 
 
 class Closure(NamedTuple):
@@ -130,6 +132,9 @@ def closure(source: str, folders: Sequence[str] = ()) -> Closure:
         if path is None and (folder := _cuda_folder()) is not None:
             path = _on_disk(name, (folder,))
             cuda = folder if path is not None else cuda
+        if path is None and name in _STANDINS:
+            own[name] = _own_text(_STANDINS[name]) or ""
+            continue
         if path is None or path in digests:
             continue
         status = os.stat(path)
