@@ -25,6 +25,8 @@ class Row:
 
     Attributes
     ----------
+    single, double : int
+        The documented bounds; no `double` where there is no such function.
     intervals : tuple of (low, high)
         For each argument, where points are dense.
     code : str
@@ -39,7 +41,7 @@ class Row:
 
     name: str
     single: int
-    double: int
+    double: int | None
     intervals: tuple[Interval, ...]
     code: str = ""
     promised: Callable[..., np.ndarray] | None = None
@@ -63,6 +65,14 @@ def _not_cancelled(x: np.ndarray) -> np.ndarray:
 
 def _nowhere(x: np.ndarray, n: np.ndarray) -> np.ndarray:
     return np.zeros(x.shape, bool)
+
+
+def _never(x: np.ndarray) -> np.ndarray:
+    return np.zeros(x.shape, bool)
+
+
+def _far_from_1(x: np.ndarray) -> np.ndarray:
+    return (x < 0.5) | (x > 2)
 
 
 _BESSEL = (2.2e-6, 5e-12)
@@ -131,7 +141,20 @@ ROWS: tuple[Row, ...] = (
     Row("yn", 0, 0, ((200, 500), _ORDER), "y = ynF((int)x1, x0)", _nowhere, _BESSEL, False),
     Row("cyl_bessel_i0", 6, 6, ((-90, 90),)),
     Row("cyl_bessel_i1", 6, 6, ((-90, 90),)),
-    # Exact: rounding, remainders, parts.
+    # Intrinsics, which map to approximate instructions.
+    Row("__fdividef", 2, None, (_ANY, _ANY), wild=False),
+    Row("__expf", 2, None, ((-0.85, 0.85),), wild=False),  # 2 + floor(abs(1.173 x))
+    Row("__exp10f", 2, None, ((-0.33, 0.33),), wild=False),  # 2 + floor(abs(2.97 x))
+    Row("__logf", 3, None, ((0, 100),), "", _far_from_1, (2**-21.41, 0), False),
+    Row("__log2f", 2, None, ((0, 100),), "", _far_from_1, (2**-22.0, 0), False),
+    Row("__log10f", 3, None, ((0, 100),), "", _far_from_1, (2**-24.0, 0), False),
+    Row("__sinf", 0, None, ((-np.pi, np.pi),), "", _never, (2**-21.41, 0), False),
+    Row("__cosf", 0, None, ((-np.pi, np.pi),), "", _never, (2**-21.19, 0), False),
+    Row("__frsqrt_rn", 0, None, ((0, 100),)),
+    Row("__frcp_rn", 0, None, (_ANY,)),
+    # Exact: arithmetic, rounding, remainders, parts.
+    Row("add", 0, 0, (_ANY, _ANY), "y = x0 + x1"),
+    Row("multiply", 0, 0, (_ANY, _ANY), "y = x0 * x1"),
     Row("divide", 0, 0, (_ANY, _ANY), "y = x0 / x1"),
     Row("reciprocal", 0, 0, (_ANY,), "y = 1 / x0"),
     Row("fabs", 0, 0, (_ANY,)),
@@ -164,5 +187,9 @@ ROWS: tuple[Row, ...] = (
     Row("modf", 0, 0, (_ANY,), "T w; y = modfF(x0, &w)"),
     Row("modf_whole", 0, 0, (_ANY,), "modfF(x0, &y)"),
     Row("frexp", 0, 0, (_ANY,), "int e; y = frexpF(x0, &e)"),
+    Row("isfinite", 0, 0, (_ANY,), "y = isfinite(x0) ? 1 : 0"),
+    Row("isinf", 0, 0, (_ANY,), "y = isinf(x0) ? 1 : 0"),
+    Row("isnan", 0, 0, (_ANY,), "y = isnan(x0) ? 1 : 0"),
+    Row("signbit", 0, 0, (_ANY,), "y = x0 == x0 && signbit(x0) ? 1 : 0"),
     Row("frexp_exponent", 0, 0, ((1e-30, 1e30),), "int e; frexpF(x0, &e); y = (T)e", wild=False),
 )  # fmt: skip

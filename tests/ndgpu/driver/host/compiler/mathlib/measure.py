@@ -12,7 +12,7 @@ from .functions import ROWS, Row
 from .longdouble import LD, libm
 from .references import JUDGES, NEWTON, SCREENS
 
-__all__ = ["Outcome", "measure", "points", "source"]
+__all__ = ["Outcome", "bound", "measure", "points", "rows", "source"]
 
 _SUFFIXES = {np.float32: "f", np.float64: ""}
 _CTYPES = {np.float32: "float", np.float64: "double"}
@@ -30,14 +30,20 @@ class Outcome:
     screen: float  # largest error of the screen itself, in ulp, over the sample
 
 
+def rows(dtype: type) -> list[Row]:
+    """The functions that there are for a type."""
+    return [row for row in ROWS if dtype is np.float32 or row.double is not None]
+
+
 def source(dtype: type) -> str:
     """CUDA C++ with a kernel ``of_NAME`` for each row."""
     kernels = []
-    for row in ROWS:
+    for row in rows(dtype):
         count = len(row.intervals)
         arguments = ", ".join(f"x{k}" for k in range(count))
         # `F` after a name is the suffix of the type.
-        code = row.code or f"y = {row.name}F({arguments})"
+        suffix = "" if row.name.startswith("__") else "F"
+        code = row.code or f"y = {row.name}{suffix}({arguments})"
         code = code.replace("F(", f"{_SUFFIXES[dtype]}(")
         given = "".join(f"const T* p{k}, " for k in range(count))
         loads = "".join(f"T x{k} = p{k}[i]; " for k in range(count))
@@ -47,6 +53,14 @@ def source(dtype: type) -> str:
             f"  {loads} T y; {code}; out[i] = y; }}\n"
         )
     return f"typedef {_CTYPES[dtype]} T;\n" + "".join(kernels)
+
+
+def bound(row: Row, dtype: type) -> int:
+    """The documented bound in ulp."""
+    found = row.single if dtype is np.float32 else row.double
+    if found is None:
+        raise ValueError(f"{row.name} is not a function of {dtype.__name__}")
+    return found
 
 
 def points(row: Row, dtype: type, count: int) -> list[np.ndarray]:
@@ -103,7 +117,7 @@ def _same(x: np.ndarray, value: float) -> np.ndarray:
 def _screened(row: Row, dtype: type, x: Sequence[np.ndarray], got: np.ndarray) -> np.ndarray:
     if row.name in ("fma", "nextafter", "fdim", "sqrt"):  # rounded once, not twice
         return libm(row.name + _SUFFIXES[dtype], len(x), dtype)(*x)
-    if row.name in ("divide", "reciprocal"):
+    if row.name in ("divide", "reciprocal", "add", "multiply"):
         return SCREENS[row.name](*x)
     wide = [one.astype(LD) for one in x]
     if row.name in NEWTON:
@@ -140,7 +154,7 @@ def measure(row: Row, dtype: type, x: Sequence[np.ndarray], got: np.ndarray) -> 
     got : array
         What the host device made of them.
     """
-    bound = row.single if dtype is np.float32 else row.double
+    most = bound(row, dtype)
     with np.errstate(all="ignore"):
         exact = _screened(row, dtype, x, got)
         want = exact.astype(dtype)
@@ -152,7 +166,7 @@ def measure(row: Row, dtype: type, x: Sequence[np.ndarray], got: np.ndarray) -> 
     # What the screen finds wrong may be the screen's own fault, and so may what it finds right.
     rng = np.random.default_rng(5)
     sample = rng.choice(len(got), min(_SAMPLE, len(got)), replace=False)
-    beyond = np.flatnonzero(error > bound)
+    beyond = np.flatnonzero(error > most)
     _, first = np.unique(np.stack([one[beyond] for one in x]), axis=1, return_index=True)
     beyond = beyond[first]
     worst = beyond[np.argsort(-error[beyond])[:_JUDGED]]
