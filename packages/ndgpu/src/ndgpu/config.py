@@ -120,7 +120,7 @@ TABLE: dict[str, Variable] = {
         Variable(
             "NDGPU_HOST_STREAMS",
             _choice("async", "eager", "deferred"),
-            lambda: "eager",
+            lambda: "async",
             "When a host device runs what its streams are given: `async`, while the program goes "
             "on; `eager`, within the call; `deferred`, no sooner than somebody waits for it, "
             "which exposes waits that are missing.",
