@@ -58,6 +58,15 @@ def _several(*names: str) -> Callable[[str], frozenset[str]]:
     return parse
 
 
+def _thread(text: str) -> tuple[str, tuple[int, int, int], tuple[int, int, int]]:
+    kernel, _, rest = text.strip().rpartition(":")
+    indices = [part.split(".") for part in rest.split(",")]
+    if len(indices) != 2 or any(len(i) > 3 for i in indices):
+        raise ValueError("expected block,thread or kernel:block,thread, as in sum:3,17 or 0,1.2.0")
+    block, thread = (tuple(int(i) for i in (*index, "0", "0")[:3]) for index in indices)
+    return kernel, block, thread  # type: ignore[return-value]
+
+
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -140,6 +149,13 @@ TABLE: dict[str, Variable] = {
             "bounds, misaligned, after a free), `race` (shared memory and barriers), `init` (reads "
             "of what was never written), `leak` (memory not freed at exit). Kernels are compiled "
             "with line information, and memory comes from the driver without a pool.",
+        ),
+        Variable(
+            "NDGPU_HOST_TRACE",
+            _thread,
+            lambda: None,
+            "The thread that the host device traces to standard error, each instruction with its "
+            "values: `block,thread` or `kernel:block,thread`; several indices as `x.y.z`.",
         ),
         Variable(
             "NDGPU_MEMORY_LIMIT",

@@ -26,7 +26,7 @@ def load(device, monkeypatch):
     """Load a program of fakes and return the module."""
 
     def loader(*variables: Variable, **kernels: Kernel) -> int:
-        monkeypatch.setattr(compiler, "load", lambda text, checks: Program(kernels, variables))
+        monkeypatch.setattr(compiler, "load", lambda text, *_: Program(kernels, variables))
         return value(host.cuModuleLoadData(PTX))
 
     return loader
@@ -55,7 +55,7 @@ def test_no_image(device):
 
 
 def test_the_compilers_message_is_kept(device, monkeypatch):
-    def refuse(text, checks):
+    def refuse(text, *_):
         raise PtxError("no such instruction: frobnicate.u32", 17, "k", "frobnicate.u32")
 
     monkeypatch.setattr(compiler, "load", refuse)
@@ -69,7 +69,7 @@ def test_the_compilers_message_is_kept(device, monkeypatch):
 @pytest.mark.parametrize("by_address", [False, True])
 def test_text_given_to_the_compiler(device, monkeypatch, by_address):
     texts = []
-    monkeypatch.setattr(compiler, "load", lambda text, checks: texts.append(text) or Program({}))
+    monkeypatch.setattr(compiler, "load", lambda text, *_: texts.append(text) or Program({}))
     keep = ctypes.create_string_buffer(PTX)
     given = ctypes.addressof(keep) if by_address else PTX + b"\0"
     value(host.cuModuleLoadData(given))
@@ -139,7 +139,7 @@ def test_variables_that_hold_addresses(load):
 
 def test_variables_past_the_devices_memory(load, device, monkeypatch):
     variables = [Variable(name, "global", device.memory - 100, 8, b"") for name in ("a", "b")]
-    monkeypatch.setattr(compiler, "load", lambda text, checks: Program({}, tuple(variables)))
+    monkeypatch.setattr(compiler, "load", lambda text, *_: Program({}, tuple(variables)))
     assert host.cuModuleLoadData(PTX) == (CUresult.CUDA_ERROR_OUT_OF_MEMORY, None)
     assert device.used == 0
 

@@ -12,8 +12,9 @@ _LINES = ("--generate-line-info", "-lineinfo")
 
 
 def has_lines(target: str) -> bool:
-    """Whether PTX is to tell its source's lines: where ``NDGPU_HOST_CHECK`` asks for reports."""
-    return target.startswith("compute_") and bool(config.value("NDGPU_HOST_CHECK"))
+    """Whether PTX is to tell its source's lines: where reports or a trace were asked for."""
+    wanted = config.value("NDGPU_HOST_CHECK") or config.value("NDGPU_HOST_TRACE")
+    return target.startswith("compute_") and bool(wanted)
 
 
 def complete(options: Iterable[str], target: str) -> tuple[str, ...]:

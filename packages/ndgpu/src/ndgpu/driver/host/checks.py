@@ -12,6 +12,7 @@ Nothing of this runs, and no kernel is written differently, where nothing is to 
 from __future__ import annotations
 
 import bisect
+import ctypes
 import linecache
 import mmap
 import os
@@ -29,10 +30,11 @@ from ndgpu.driver.host.libc import libc
 if TYPE_CHECKING:
     from ndgpu.driver.host.compiler import Kernel
     from ndgpu.driver.host.compiler.check import Checks, Report
+    from ndgpu.driver.host.compiler.trace import Trace
 
 __all__ = [
     "ARENA", "active", "arena", "explain", "fill", "freed_before", "guarded", "instruct", "move",
-    "obtain", "release", "use",
+    "obtain", "release", "trace", "traced", "use", "where",
 ]  # fmt: skip
 
 ARENA = -1
@@ -48,6 +50,11 @@ _MADV_DONTNEED = getattr(mmap, "MADV_DONTNEED", 4)
 
 active: frozenset[str] = config.value("NDGPU_HOST_CHECK")
 """What is checked; see `use`."""
+
+traced: tuple[str, tuple[int, int, int], tuple[int, int, int]] | None = config.value(
+    "NDGPU_HOST_TRACE"
+)
+"""Kernel, block and thread that are traced."""
 
 Frame = tuple[str, int, str, str]
 """File, line, function, and the line's text."""
@@ -163,6 +170,15 @@ def use(checks: frozenset[str]) -> frozenset[str]:
     return before
 
 
+def trace() -> Trace | None:
+    """What modules are to be loaded with, for the thread that is traced."""
+    if traced is None:
+        return None
+    from ndgpu.driver.host.compiler.trace import Trace
+
+    return Trace(*traced)
+
+
 def obtain(size: int, kind: str) -> tuple[int, int, int]:
     """Return address, `ARENA` and length of fresh memory; the address is 0 if there is none."""
     # The processor writes to memory that it shares, and to variables when a module is loaded.
@@ -241,6 +257,11 @@ def instruct(kernel: Kernel, block: tuple[int, int, int], shared: int) -> Checks
         place = arena()
         told.arena, told.arena_bytes, told.shadow = place.base, place.size, place.shadow
     told.area, told.area_bytes = kernel.records(block, shared)
+    if kernel.trace is not None:
+        from ndgpu.driver.host import tracing
+
+        told.keep = tracing.teller(kernel)
+        told.trace = ctypes.cast(told.keep, ctypes.c_void_p).value
     return told
 
 
@@ -264,7 +285,7 @@ def explain(
         if record is not None and record.freed:
             lines = [f"{_access(report)} of global memory after it was freed"]
     lines[0] = f"{kernel.name}: {lines[0]}"
-    lines.append(_where(kernel, report.line))
+    lines.append(where(kernel, report.line))
     who = f"by thread {_index(report.thread, block)} of block {_index(report.block, grid)}"
     if kind == "missing threads":
         who = (
@@ -275,11 +296,11 @@ def explain(
     if kind in ("write after write", "read after write", "write after read"):
         verb = "read" if kind == "write after read" else "written"
         lines.append(
-            f"{verb} by thread {_index(report.other, block)} {_where(kernel, report.other_line)}"
+            f"{verb} by thread {_index(report.other, block)} {where(kernel, report.other_line)}"
         )
     elif kind == "other barrier":
         lines.append(
-            f"while thread {_index(report.other, block)} waits {_where(kernel, report.other_line)}"
+            f"while thread {_index(report.other, block)} waits {where(kernel, report.other_line)}"
         )
     if report.address or kind == "global":
         lines += _about(kernel, report)
@@ -299,7 +320,7 @@ def _index(number: int, extent: tuple[int, int, int]) -> tuple[int, int, int]:
     return number % extent[0], number // extent[0] % extent[1], number // extent[0] // extent[1]
 
 
-def _where(kernel: Kernel, line: int) -> str:
+def where(kernel: Kernel, line: int) -> str:
     """The line of the CUDA source, or where that is not known the instruction."""
     ins = kernel.instruction(line)
     if ins is None:

@@ -149,7 +149,7 @@ def cuModuleLoadData(image: bytes | int) -> tuple:
     from ndgpu.driver.host import compiler  # LLVM is loaded here, at first use
 
     try:
-        program = compiler.load(text, checks.active)
+        program = compiler.load(text, checks.active, checks.trace())
     except compiler.PtxError as error:
         return fail(CUresult.CUDA_ERROR_INVALID_PTX, f"cuModuleLoadData: {error}", 1)
     module = Module(context, program)

@@ -131,6 +131,7 @@ class Checks(ctypes.Structure):
         ("shadow", ctypes.c_uint64),
         ("area", ctypes.c_uint64),  # where the records begin in the scratch buffer
         ("area_bytes", ctypes.c_uint64),
+        ("trace", ctypes.c_uint64),  # what traced code calls (`trace`)
         ("report", Report),
     )
 
@@ -170,6 +171,7 @@ class CheckedWriter(Writer):
         super().__init__(flow, variant, layout, variables)
         self.races = "race" in checks
         self.initialised = "init" in checks
+        self.wanted = bool(checks & WRITTEN)
         self.addressed = bool(checks & {"memory", "init"})
         local = [v for v in flow.flat.variables.values() if v.name in layout.local]
         self.local_used = max((layout.local[v.name] + v.size for v in local), default=0)
@@ -280,6 +282,8 @@ class CheckedWriter(Writer):
             self._advance("clock")
 
     def _check_access(self, step: Step) -> None:
+        if not self.wanted:
+            return
         space, count, type, volatile = self._form(step)
         read = step.ins.opcode != "st"
         address = step.sources[0]
@@ -296,6 +300,8 @@ class CheckedWriter(Writer):
         self._ask(step, space, memory, values, flags)
 
     def _check_atomic(self, step: Step) -> None:
+        if not self.wanted:
+            return
         modifiers = step.ins.modifiers
         space = next((m for m in modifiers if m in _SPACES), "generic")
         flags = _WRITE | _ATOMIC
@@ -391,6 +397,7 @@ def _helper(writer: CheckedWriter) -> str:
         width=width,
         mask=f"i{width}",
         races="true" if writer.races else "false",
+        recorded="true" if writer.races or writer.initialised else "false",
         init="true" if writer.initialised else "false",
         addressed="true" if writer.addressed else "false",
         stride=writer.layout.local_bytes,

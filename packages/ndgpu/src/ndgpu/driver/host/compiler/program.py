@@ -18,13 +18,14 @@ from . import llvm, ptx, services
 from .callgraph import CallGraph
 from .cfg import build
 from .check import WRITTEN, CheckedWriter, area_bytes, source_of
-from .dataflow import Dataflow
+from .dataflow import Dataflow, Step
 from .errors import PtxError
 from .frames import Layout, layout, rounded
 from .inline import flatten
 from .shapes import WARP_OPCODES, Variant
 from .stack import link
 from .syntax import Function, Instruction, Module, Param, Symbol, Variable
+from .trace import Trace, TracedWriter
 from .writer import Writer, check_barriers
 
 __all__ = ["Kernel", "Program", "load"]
@@ -45,11 +46,14 @@ class Program:
         has them in this order.
     """
 
-    def __init__(self, text: str, checks: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, text: str, checks: frozenset[str] = frozenset(), trace: Trace | None = None
+    ) -> None:
         module = ptx.parse(text)
         self.checks = checks & WRITTEN
         self.files = module.files
-        self.source = source_of(text) if checks else {}
+        self.trace = trace
+        self.source = source_of(text) if checks or trace else {}
         self.digest = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
         calls = CallGraph(module)
         variables = [calls.resolved(v) for v in module.variables.values()]
@@ -85,7 +89,7 @@ class Kernel:
     sizes : dict
         Bytes of each static variable in shared and local memory.
     checks : frozenset of str
-        What its code checks.
+        What its code checks; with ``trace`` among them, it tells what a thread does.
     registers : int
         Registers of 32 bits that a thread needs at most at once, as far as PTX tells.
     """
@@ -99,8 +103,10 @@ class Kernel:
         shared: list[Variable],
     ) -> None:
         self.program = program
-        self.checks = program.checks
         self.name = function.name
+        trace = program.trace
+        self.trace = trace if trace is not None and trace.wants(self.name) else None
+        self.checks = program.checks | {"trace"} if self.trace else program.checks
         self.params: list[Param] = function.params
         self.max_threads = function.max_threads
         flat = link(flatten(module, function, calls))
@@ -177,13 +183,21 @@ class Kernel:
 
     def instruction(self, line: int) -> Instruction | None:
         """The instruction at a line of the PTX, if it is one of this kernel's."""
-        for block, steps in zip(self.flow.graph.blocks, self.flow.steps, strict=True):
-            for ins in (*(step.ins for step in steps), block.end):
-                if ins is not None and ins.line == line:
-                    return ins
-        return None
+        step = self.step(line)
+        if step is not None:
+            return step.ins
+        ends = (block.end for block in self.flow.graph.blocks)
+        return next((end for end in ends if end is not None and end.line == line), None)
+
+    def step(self, line: int) -> Step | None:
+        """The instruction at a line, unless it ends a basic block, with its registers."""
+        return next((s for steps in self.flow.steps for s in steps if s.ins.line == line), None)
 
     def _writer(self, variant: Variant) -> Writer:
+        if self.trace:
+            return TracedWriter(
+                self.flow, variant, self.layout, self.program.variables, self.checks, self.trace
+            )
         if self.checks:
             return CheckedWriter(
                 self.flow, variant, self.layout, self.program.variables, self.checks
@@ -193,7 +207,7 @@ class Kernel:
     def _compiled(self, variant: Variant) -> int:
         digest = hashlib.blake2b(digest_size=20)
         for part in (self.program.digest, self.name, repr(variant), llvm.target().identity,
-                     " ".join(sorted(self.checks)), _compiler()):  # fmt: skip
+                     " ".join(sorted(self.checks)), repr(self.trace), _compiler()):  # fmt: skip
             digest.update(part.encode() + b"\0")
         key = digest.hexdigest()
         symbol = f"k{key}"
@@ -205,7 +219,7 @@ class Kernel:
         return llvm.load_object(code, symbol)
 
 
-def load(text: str, checks: frozenset[str] = frozenset()) -> Program:
+def load(text: str, checks: frozenset[str] = frozenset(), trace: Trace | None = None) -> Program:
     """Load PTX.
 
     Parameters
@@ -214,6 +228,8 @@ def load(text: str, checks: frozenset[str] = frozenset()) -> Program:
         A PTX module.
     checks : frozenset of str, optional
         What the code is to check while it runs: of `check.CHECKS`.
+    trace : Trace, optional
+        The thread that is to tell each instruction that it runs.
 
     Returns
     -------
@@ -234,7 +250,7 @@ def load(text: str, checks: frozenset[str] = frozenset()) -> Program:
     >>> list(program.kernels)
     ['nothing']
     """
-    return Program(text, checks)
+    return Program(text, checks, trace)
 
 
 def _symbols(flow: Dataflow) -> set[str]:
