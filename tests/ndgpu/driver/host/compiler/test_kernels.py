@@ -528,3 +528,18 @@ def test_a_register_that_nothing_sets_but_itself_is_no_endless_analysis():
     again: mov.u32 %r1, %tid.x; add.u32 %r2, %r2, %r1; add.u32 %r2, %r2, %r0;
     setp.eq.u32 %p1, %r1, %r1; @!%p1 bra again; """
     assert list(load(_HEAD + body + "\nret;\n}").kernels) == ["k"]
+
+
+@pytest.mark.parametrize("block", [(64,), (33,), (8, 8)])
+def test_thread_indices_divided_by_constants(cuda, block):
+    """Such a division is a multiplication by a number that reads as negative."""
+    divisors = (3, 5, 7, 9, 13)
+    lines = "".join(f"out[i * 5 + {n}] = threadIdx.x / {d}u;" for n, d in enumerate(divisors))
+    program = cuda(
+        _INDEX
+        + f'extern "C" __global__ void k(unsigned* out) {{ int i = global_index(); {lines} }}'
+    )
+    out = np.zeros((*block[::-1], 5), np.uint32)
+    assert program.launch("k", (1,), block, out) == 0
+    x = np.indices(block[::-1])[-1]
+    np.testing.assert_array_equal(out, x[..., None] // np.array(divisors))

@@ -412,6 +412,11 @@ def _strides(step: Step, shapes: Sequence[Shape]) -> Shape | None:
             return None
         by = 0 if first.kind == "strided" else 1
         factor = constants[1 - by]
+        if factor is not None and modifiers[0] == "wide":
+            # NVRTC spells the magic numbers of unsigned divisions as negative ones.
+            factor %= 1 << 32
+            if type[0] == "s" and factor >> 31:
+                factor -= 1 << 32
         if shapes[by].kind == "uniform":  # only the addend is strided
             stride = 0
         else:
