@@ -49,6 +49,15 @@ from nnrun.functions.convolution_2d import convolution_2d, deconvolution_2d
 from nnrun.functions.crf1d import argmax_crf1d, crf1d
 from nnrun.functions.decompositions import batch_det, batch_inv, cholesky, det, fft, ifft, inv
 from nnrun.functions.einsum import einsum, tensordot
+from nnrun.functions.evaluation import (
+    binary_accuracy,
+    classification_summary,
+    f1_score,
+    perplexity,
+    precision,
+    r2_score,
+    recall,
+)
 from nnrun.functions.gated import crelu, geglu, glu, maxout, reglu, swiglu
 from nnrun.functions.image_sampling import (
     im2col,
@@ -91,8 +100,24 @@ from nnrun.functions.n_step import (
     n_step_rnn,
 )
 from nnrun.functions.noise import dropout
+from nnrun.functions.normalizations import (
+    batch_renormalization,
+    fixed_batch_renormalization,
+    group_normalization,
+    instance_normalization,
+    layer_normalization,
+    local_response_normalization,
+    normalize,
+    rms_normalization,
+)
 from nnrun.functions.padding import pad, pad_sequence, scatter_add, transpose_sequence
 from nnrun.functions.pooling_2d import average_pooling_2d, max_pooling_2d
+from nnrun.functions.random_functions import (
+    gaussian,
+    gumbel_softmax,
+    simplified_dropconnect,
+    zoneout,
+)
 from nnrun.functions.rearranging import (
     as_strided,
     depth2space,
@@ -186,8 +211,10 @@ __all__ = [
     "batch_l2_norm_squared",
     "batch_matmul",
     "batch_normalization",
+    "batch_renormalization",
     "bernoulli_nll",
     "bias",
+    "binary_accuracy",
     "black_out",
     "broadcast",
     "broadcast_to",
@@ -195,6 +222,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "cholesky",
+    "classification_summary",
     "clip",
     "clipped_relu",
     "concat",
@@ -231,9 +259,11 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "f1_score",
     "fft",
     "fix",
     "fixed_batch_normalization",
+    "fixed_batch_renormalization",
     "flatten",
     "flip",
     "fliplr",
@@ -242,12 +272,15 @@ __all__ = [
     "floor_divide",
     "fmod",
     "gather",
+    "gaussian",
     "gaussian_kl_divergence",
     "gaussian_nll",
     "geglu",
     "gelu",
     "get_item",
     "glu",
+    "group_normalization",
+    "gumbel_softmax",
     "hard_sigmoid",
     "hierarchical_softmax",
     "hinge",
@@ -256,11 +289,14 @@ __all__ = [
     "identity",
     "ifft",
     "im2col",
+    "instance_normalization",
     "inv",
+    "layer_normalization",
     "leaky_relu",
     "lgamma",
     "linear",
     "linear_interpolate",
+    "local_response_normalization",
     "log",
     "log1p",
     "log2",
@@ -292,13 +328,18 @@ __all__ = [
     "ndtri",
     "negative",
     "negative_sampling",
+    "normalize",
     "pad",
     "pad_sequence",
     "permutate",
+    "perplexity",
     "polygamma",
     "power",
+    "precision",
     "prelu",
     "prod",
+    "r2_score",
+    "recall",
     "reciprocal",
     "reglu",
     "relu",
@@ -307,6 +348,7 @@ __all__ = [
     "repeat",
     "reshape",
     "resize_images",
+    "rms_normalization",
     "rollaxis",
     "rrelu",
     "rsqrt",
@@ -319,6 +361,7 @@ __all__ = [
     "sigmoid_cross_entropy",
     "sign",
     "silu",
+    "simplified_dropconnect",
     "sin",
     "sinh",
     "slstm",
@@ -353,4 +396,5 @@ __all__ = [
     "vstack",
     "where",
     "zeta",
+    "zoneout",
 ]
