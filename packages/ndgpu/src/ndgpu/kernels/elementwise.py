@@ -76,6 +76,7 @@ class _Ready(NamedTuple):
     grid: int
     block: int
     static: tuple[Any, ...]
+    warps: int
 
 
 class Elementwise:
@@ -143,6 +144,8 @@ class Elementwise:
         streamed = [o for o in self.operands if o.kind == "out" and o.dtype.kind in STREAMED]
         can_stream = guard is None and not self._raw
         self._streamed = max((o.dtype.itemsize for o in streamed), default=0) if can_stream else 0
+        # A `return` of one element would end the others of its thread.
+        self._may_tile = not (guard or self._keep_order or re.search(r"\breturn\b", code))
         self._flat: dict[int, Bound] = {}
         self._variants: dict[tuple[Any, ...], Bound] = {}
         self._plans: dict[tuple[Any, ...], _Ready] = {}
@@ -191,27 +194,21 @@ class Elementwise:
                 if self._all_arrays:
                     bound((n + block - 1) // block, block, pointer, (n, *[a.ptr for a in args]))
                 else:
-                    self._with_scalars(bound, (n + block - 1) // block, block, pointer, (n,), args)
+                    values = self._values(args)
+                    bound((n + block - 1) // block, block, pointer, (n, *values))
                 return
         if 0 in shape:
             return
         ready = self._plan(args, shape)
-        self._with_scalars(ready.bound, ready.grid, ready.block, pointer, ready.static, args)
+        values = self._values(args)
+        grid, block, warps = ready.grid, ready.block, ready.warps
+        ready.bound(grid, block, pointer, (*ready.static, *values), block_y=warps)
 
-    def _with_scalars(
-        self,
-        bound: Bound,
-        grid: int,
-        block: int,
-        stream: int,
-        static: tuple[Any, ...],
-        args: Sequence[Any],
-    ) -> None:
-        values = [
+    def _values(self, args: Sequence[Any]) -> list[Any]:
+        return [
             number(value, operand) if operand.kind == "scalar" else value.ptr
             for operand, value in zip(self.operands, args, strict=True)
         ]
-        bound(grid, block, stream, (*static, *values))
 
     def _streams(self, device_id: int, args: Sequence[Any], n: int) -> bool:
         """Whether outputs of `n` elements are better stored past the caches.
@@ -258,14 +255,22 @@ class Elementwise:
         key = (device_id, shape, streaming, *[(a.shape, a.strides) for a in arrays])
         ready = self._plans.get(key)
         if ready is None:
-            variant, grid, block, static = planning.plan(
-                self.operands, args, shape, self._block, self._keep_order, self._uses_ind
+            variant, loop = planning.plan(
+                self.operands,
+                args,
+                shape,
+                self._block,
+                self._keep_order,
+                self._uses_ind,
+                self._may_tile,
             )
             most = geometry.limits(device_id).grid
-            if grid > most:
-                raise ValueError(f"{self.name}: {grid} blocks are more than the device's {most}")
+            if loop.grid > most:
+                raise ValueError(
+                    f"{self.name}: {loop.grid} blocks are more than the device's {most}"
+                )
             bound = self._variant(device_id, variant._replace(streaming=streaming))
-            ready = _Ready(bound, grid, block, static)
+            ready = _Ready(bound, loop.grid, loop.block, loop.static, loop.warps)
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
             self._plans[key] = ready

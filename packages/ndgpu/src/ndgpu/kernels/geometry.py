@@ -7,11 +7,11 @@ the device cannot launch is refused with a `ValueError`.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ndgpu import driver, runtime
 
-__all__ = ["BLOCK", "Limits", "limits", "row_block"]
+__all__ = ["BLOCK", "Limits", "Loop", "limits", "row_block"]
 
 BLOCK = 256
 """Threads of a block where nothing else decides: enough warps to hide latency, and blocks
@@ -26,6 +26,30 @@ class Limits(NamedTuple):
     block: int
     grid: int
     cache: int
+
+
+class Loop(NamedTuple):
+    """How threads are laid over a collapsed loop.
+
+    Attributes
+    ----------
+    form, classes, rank, wide
+        As in `ndgpu.kernels.planning.Variant`; `classes` of the looped operands alone.
+    grid, block : int
+    static : tuple
+        Values of the form's leading parameters.
+    warps : int
+        The block's second dimension.
+    """
+
+    form: str
+    classes: tuple[str, ...]
+    rank: int
+    wide: bool
+    grid: int
+    block: int
+    static: tuple[Any, ...]
+    warps: int = 1
 
 
 @functools.cache

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["broadcast_strides", "collapse", "magic"]
+__all__ = ["broadcast_strides", "collapse", "magic", "round_rank"]
 
 Shape = tuple[int, ...]
+_RANKS = (1, 2, 3, 4, 6, 8, 16, 32, 64)
 
 
 def broadcast_strides(shape: Shape, own_shape: Shape, strides: Shape) -> Shape:
@@ -85,6 +86,11 @@ def collapse(
             for m, s in zip(merged, strides, strict=True):
                 m.append(s[d])
     return tuple(merged_shape), tuple(tuple(m) for m in merged)
+
+
+def round_rank(rank: int) -> int:
+    """Round a rank up to one that kernels are made for."""
+    return next(r for r in _RANKS if r >= rank)
 
 
 def magic(divisor: int) -> tuple[int, int]:

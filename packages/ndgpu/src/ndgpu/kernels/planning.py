@@ -1,6 +1,6 @@
 """Which kernel a set of shapes and strides takes, and with which numbers.
 
-There are three forms of elementwise kernel:
+There are four forms of elementwise kernel:
 
 ``flat``
     One dimension is left after collapsing.  Thread number is element number.
@@ -10,8 +10,11 @@ There are three forms of elementwise kernel:
     neighbouring threads (and the vector lanes of the host device) read together.
 ``points``
     The innermost dimension is short: each thread takes its own indices apart.
+``tiles64``, ``tiles32``
+    An input is contiguous along another dimension than the outputs; see
+    `ndgpu.kernels.transposed`.
 
-and for each array in the first two a class of its innermost stride, known to the
+and for each array in all but ``points`` a class of its innermost stride, known to the
 compiler: ``c`` contiguous, ``b`` broadcast (0), ``s`` any.
 
 Guarantees: pure functions; few variants (ranks are rounded up), so few kernels.
@@ -24,17 +27,17 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ndgpu.kernels.geometry import row_block
-from ndgpu.kernels.layout import broadcast_strides, collapse, magic
+from ndgpu.kernels.geometry import Loop, row_block
+from ndgpu.kernels.layout import broadcast_strides, collapse, magic, round_rank
+from ndgpu.kernels.transposed import plan_tiles
 
 if TYPE_CHECKING:
     from ndgpu.kernels.source import Operand
 
-__all__ = ["Loop", "Variant", "divisors", "plan", "plan_loop", "round_rank"]
+__all__ = ["Variant", "divisors", "plan", "plan_loop"]
 
 _SHORT = 32
 """Inner dimensions below a warp leave lanes idle as rows."""
-_RANKS = (1, 2, 3, 4, 6, 8, 16, 32, 64)
 _INT32 = 2**31 - 1
 
 
@@ -43,7 +46,7 @@ class Variant(NamedTuple):
 
     Attributes
     ----------
-    form : {"flat", "rows", "points"}
+    form : {"flat", "rows", "points", "tiles64", "tiles32"}
     classes : tuple of str
         Class of innermost stride of each operand; ``""`` for those outside the loop.
     rank : int
@@ -65,27 +68,6 @@ class Variant(NamedTuple):
     raw: tuple[tuple[int, bool], ...]
     index_rank: int
     streaming: bool = False
-
-
-class Loop(NamedTuple):
-    """How threads are laid over a collapsed loop.
-
-    Attributes
-    ----------
-    form, classes, rank, wide
-        As in `Variant`; `classes` of the looped operands alone.
-    grid, block : int
-    static : tuple
-        Values of the form's leading parameters.
-    """
-
-    form: str
-    classes: tuple[str, ...]
-    rank: int
-    wide: bool
-    grid: int
-    block: int
-    static: tuple[Any, ...]
 
 
 def plan_loop(
@@ -142,11 +124,6 @@ def plan_loop(
     return Loop(form, tuple(classes), rounded, wide, grid, block, static)
 
 
-def round_rank(rank: int) -> int:
-    """Round a rank up to one that kernels are made for."""
-    return next(r for r in _RANKS if r >= rank)
-
-
 def plan(
     operands: Sequence[Operand],
     args: Sequence[Any],
@@ -154,7 +131,8 @@ def plan(
     block: int,
     keep_order: bool,
     uses_ind: bool,
-) -> tuple[Variant, int, int, tuple[Any, ...]]:
+    may_tile: bool = False,
+) -> tuple[Variant, Loop]:
     """Choose the kernel for an elementwise launch.
 
     Parameters
@@ -169,23 +147,25 @@ def plan(
         Whether element numbers must be in C order.
     uses_ind : bool
         Whether the code mentions ``_ind``.
+    may_tile : bool
+        Whether one thread may work on several elements, none of which knows its number.
 
     Returns
     -------
     variant : Variant
-    grid, block : int
-    static : tuple
-        Values of the kernel's leading parameters, to be packed.
+    loop : Loop
+        Its `static` are all of the kernel's leading parameters.
     """
-    items, strides, raw = [], [], []
+    looped, strides, raw = [], [], []
     for operand, value in zip(operands, args, strict=True):
         if operand.kind in ("in", "out"):
-            items.append(operand.dtype.itemsize)
+            looped.append(operand)
             strides.append(broadcast_strides(shape, value.shape, value.strides))
         elif operand.kind != "scalar":
             raw.append(value)
     dims, merged = collapse(shape, strides, keep_order=keep_order)
-    loop = plan_loop(dims, merged, items, block)
+    tiles = plan_tiles(dims, merged, looped) if may_tile else None
+    loop = tiles or plan_loop(dims, merged, [o.dtype.itemsize for o in looped], block)
     static = list(loop.static)
     if uses_ind:
         whole = shape or (1,)
@@ -203,7 +183,7 @@ def plan(
         tuple((max(value.ndim, 1), value._c_contiguous) for value in raw),
         max(len(shape), 1) if uses_ind else 0,
     )
-    return variant, loop.grid, loop.block, tuple(static)
+    return variant, loop._replace(static=tuple(static))
 
 
 def _pack_rows(

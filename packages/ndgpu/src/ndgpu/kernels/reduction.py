@@ -54,8 +54,8 @@ from ndgpu.compile import Bound, get_module
 from ndgpu.compile.dtypes import pack_code
 from ndgpu.kernels import geometry
 from ndgpu.kernels.elementwise import Shown, number
-from ndgpu.kernels.layout import broadcast_strides, collapse
-from ndgpu.kernels.planning import divisors, plan_loop, round_rank
+from ndgpu.kernels.layout import broadcast_strides, collapse, round_rank
+from ndgpu.kernels.planning import divisors, plan_loop
 from ndgpu.kernels.reduction_source import (
     PARTIAL_BYTES,
     TILE_ITEMS,

@@ -29,7 +29,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ndgpu.compile.dtypes import cast, ctype
-from ndgpu.kernels.source import DIVISOR, Operand, loop_code, prologue, read
+from ndgpu.kernels.loops import DIVISOR, loop_code
+from ndgpu.kernels.source import Operand, prologue, read
 
 __all__ = [
     "PARTIAL_BYTES",
