@@ -51,7 +51,10 @@ class Lab:
     def run(self, name: str, grid, block, *args, shared: int = 0) -> tuple[int, str]:
         """Launch and wait; return the error, 0 if there is none, and what is said about it."""
         function = value(host.cuModuleGetFunction(self.module, name.encode()))
-        boxes = [ctypes.c_int64(a) for a in args]
+        boxes = [
+            (ctypes.c_int64 * len(a))(*a) if isinstance(a, list) else ctypes.c_int64(a)
+            for a in args
+        ]
         table = (ctypes.c_void_p * (len(args) or 1))(*(ctypes.addressof(b) for b in boxes))
         grid, block = ((*x, 1, 1)[:3] if isinstance(x, tuple) else (x, 1, 1) for x in (grid, block))
         code = host.cuLaunchKernel(function, *grid, *block, shared, 0, ctypes.addressof(table), 0)[

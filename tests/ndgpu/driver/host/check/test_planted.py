@@ -303,3 +303,28 @@ def test_an_error_lasts_until_the_context_is_reset(lab):
     assert bench.run("k", 2, 64, 0, y, N)[0] == ILLEGAL
     code, _ = host.cuMemAlloc(16)
     assert code == ILLEGAL and "address 0x0: a null pointer" in host.last_error_detail()
+
+
+def test_parameters_may_be_reached_through_a_pointer(lab):
+    bench = lab("""struct Table { float value[16]; };
+__device__ __noinline__ float at(const float* p, int i) { return p[i]; }
+extern "C" __global__ void k(float* y, int n, const __grid_constant__ Table table) {
+  int i = threadIdx.x;
+  y[i] = at(table.value, n * i);
+}
+""")
+    y = bench.empty(4 * N)
+    table = [int(np.float32(v).view(np.int32)) for v in range(16)]
+    packed = [table[i] | table[i + 1] << 32 for i in range(0, 16, 2)]
+    assert bench.run("k", 1, 16, y, 1, packed) == (0, "")
+    assert bench.run("k", 1, 16, y, 40, packed)[0] == ILLEGAL
+
+
+def test_memory_of_any_kind_may_be_used(lab):
+    bench = lab(SCALE)
+    y = bench.empty(4 * N)
+    _, pinned = host.cuMemAllocHost(4 * N)
+    _, managed = host.cuMemAllocManaged(4 * N, 1)
+    for x in (pinned, managed):
+        assert bench.run("k", 2, 64, x, y, N) == (0, "")
+    assert bench.run("k", 2, 64, managed, y, N + 1)[0] == ILLEGAL

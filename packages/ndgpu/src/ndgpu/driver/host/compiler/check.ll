@@ -137,7 +137,11 @@ global:
   $get_arena_shadow
   %off = sub i64 %p, %arena
   %outside = icmp uge i64 %off, %arena.bytes
-  br i1 %outside, label %wrong.global, label %global.size
+  br i1 %outside, label %global.param, label %global.size
+global.param:
+  ; A pointer may lead to a parameter of the kernel.
+$in_params
+  br i1 %param.in, label %next, label %wrong.global
 global.size:
   ; Four or eight bytes that were all written, as they mostly are, are looked at together.
   %whole.at = add i64 %arena.shadow, %off

@@ -71,7 +71,7 @@ _HEADER = {
         ("epoch", "first", "serial", "clock", "thread", "block", "shared", "shared.bytes",
          "shared.shadow", "local", "locals", "local.shadow", "arena", "arena.bytes",
          "arena.shadow", "report", "site", "arrived", "pending", "pending.thread",
-         "pending.address", "lanes")
+         "pending.address", "args", "lanes")
     )
 }  # fmt: skip
 _HEADER_BYTES = 8 * 64  # from "lanes" on, 32 words of 32 bits
@@ -199,6 +199,7 @@ class CheckedWriter(Writer):
             "locals": "%locals",
             "local.shadow": "%check.local",
             "report": "%check.report",
+            "args": "%check.args",
         }
         lines += [
             "  %check.p = getelementptr i8, ptr %launch, i64 40",
@@ -213,6 +214,7 @@ class CheckedWriter(Writer):
             "  %check.records.up = add i64 %check.records.all, 63",
             "  %check.records = and i64 %check.records.up, -64",
             "  %check.local = add i64 %check.shared, %check.records",
+            "  %check.args = ptrtoint ptr %args to i64",
             "  %check.launch.64 = ptrtoint ptr %check.launch to i64",
             f"  %check.report = add i64 %check.launch.64, {Checks.report.offset}",
         ]
@@ -400,9 +402,33 @@ def _helper(writer: CheckedWriter) -> str:
         recorded="true" if writer.races or writer.initialised else "false",
         init="true" if writer.initialised else "false",
         addressed="true" if writer.addressed else "false",
+        in_params="\n".join(_in_params(writer)),
         stride=writer.layout.local_bytes,
         local_all=width * writer.layout.local_bytes,
         local_used=writer.local_used,
         record=_RECORD,
         lanes=8 * _HEADER["lanes"],
     )
+
+
+def _in_params(writer: CheckedWriter) -> list[str]:
+    """Whether the address ``%p`` is one of a parameter whose address the kernel takes."""
+    taken = [
+        writer.params[n] for n, _, t in writer.parameters if t == "address" and n in writer.params
+    ]
+    lines = [
+        f"%args.at = getelementptr i64, ptr %h, i64 {_HEADER['args']}",
+        "%args = load i64, ptr %args.at",
+        "%args.p = inttoptr i64 %args to ptr",
+    ]
+    found = "false"
+    for index, param in taken:
+        lines += [
+            f"%param.{index}.p = getelementptr i64, ptr %args.p, i64 {index}",
+            f"%param.{index} = load i64, ptr %param.{index}.p",
+            f"%param.{index}.off = sub i64 %p, %param.{index}",
+            f"%param.{index}.in = icmp ult i64 %param.{index}.off, {param.size}",
+            f"%param.{index}.any = or i1 {found}, %param.{index}.in",
+        ]
+        found = f"%param.{index}.any"
+    return [f"  {line}" for line in [*lines, f"%param.in = or i1 {found}, false"]]
