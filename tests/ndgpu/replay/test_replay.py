@@ -35,6 +35,19 @@ def test_recorded_results_come_again_bit_for_bit(recorded, name):
     assert not rows
 
 
+@pytest.mark.parametrize(("name", "dtype"), [("singles", np.float32), ("doubles", np.float64)])
+def test_the_record_is_what_numpy_computes(recorded, name, dtype):
+    """Rounded to nearest; the record itself is held to something that did not make it."""
+    a, b = (recorded[f"{name}.{key}"].view(dtype) for key in "ab")
+    rows = dict(zip(recorded[f"{name}.names"].tolist(), recorded[f"{name}.out"], strict=True))
+    with np.errstate(all="ignore"):
+        wanted = {"add.rn": a + b, "sub.rn": a - b, "mul.rn": a * b, "div.rn": a / b,
+                  "sqrt.rn": np.sqrt(a), "rcp.rn": 1 / a, "fmod": np.fmod(a, b),
+                  "floor": np.floor(a), "rint": np.rint(a), "trunc": np.trunc(a)}  # fmt: skip
+    for text, want in wanted.items():
+        np.testing.assert_array_equal(rows[text].view(dtype), want, err_msg=text)
+
+
 @pytest.mark.parametrize("name", APPROXIMATE)
 def test_approximate_instructions_are_within_the_bounds_of_the_manual(recorded, name):
     instruction, function, relative, absolute = APPROXIMATE[name]
