@@ -41,6 +41,29 @@ print([first, time.perf_counter() - start])
 """
 
 
+_TEN_KERNELS = r"""
+import time
+import ndgpu
+source = "\n".join(
+    'extern "C" __global__ void k%d(const float* x, float* y, int n) {'
+    "  int t = blockIdx.x * blockDim.x + threadIdx.x;"
+    "  if (t < n) y[t] = expf(x[t]) * %d.5f + tanhf(x[t]); }" % (k, k)
+    for k in range(10)
+)
+ndgpu.RawKernel('extern "C" __global__ void f() {}', "f")((1,), (1,), ())
+start = time.perf_counter()
+module = ndgpu.RawModule(code=source)
+functions = [module.get_function("k%d" % k) for k in range(10)]
+loaded = time.perf_counter() - start
+x = ndgpu.zeros(1000, ndgpu.float32)
+start = time.perf_counter()
+for function in functions:
+    function((4,), (256,), (x, x, 1000))
+ndgpu.cuda.get_current_stream().synchronize()
+print([loaded, time.perf_counter() - start])
+"""
+
+
 def _run(code: str, cache: str) -> list[float]:
     environment = os.environ | {"NDGPU_CACHE_DIR": cache}
     done = subprocess.run(
@@ -59,6 +82,7 @@ def startup(rounds: int = 5) -> dict[str, float]:
                 cold.append(_run(_FIRST_USE, empty))
         _run(_FIRST_USE, cache)
         warm = [_run(_FIRST_USE, cache) for _ in range(rounds)]
+        modules = [_run(_TEN_KERNELS, cache) for _ in range(rounds + 1)][1:]
 
     def median(rows: list[list[float]], column: int) -> float:
         return statistics.median(row[column] for row in rows)
@@ -70,4 +94,6 @@ def startup(rounds: int = 5) -> dict[str, float]:
         "first a + b, warm cache": median(warm, 0),
         "seven more functions, cold cache": median(cold, 1),
         "seven more functions, warm cache": median(warm, 1),
+        "load a module of ten kernels, warm cache": median(modules, 0),
+        "launch its kernels, warm cache": median(modules, 1),
     }

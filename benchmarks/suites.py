@@ -69,6 +69,25 @@ def elementwise(libraries: list[Library]) -> Iterator[Case]:
         [_floats(3000, 3000), _floats(3000, 3000, seed=1)],
         lambda xp, a, b: a.T + b,
     )
+    # NumPy's name for it, and PyTorch's.
+    yield _case(
+        libraries,
+        "elementwise 10M float32",
+        "transposed copy, 4096 x 4096",
+        [_floats(4096, 4096)],
+        lambda xp, a: a.T.contiguous() if hasattr(a, "contiguous") else xp.ascontiguousarray(a.T),
+    )
+    yield _case(
+        libraries,
+        "elementwise 10M float32",
+        "(3M, 3) + row of 3",
+        [_floats(3_000_000, 3), _floats(3, seed=1)],
+        lambda xp, a, b: a + b,
+    )
+    yield _case(
+        libraries, "elementwise 10M float32", "a[::2] + b[::2]", [x, y],
+        lambda xp, a, b: a[::2] + b[::2],
+    )  # fmt: skip
 
 
 def latency(libraries: list[Library]) -> Iterator[Case]:
@@ -83,6 +102,14 @@ def latency(libraries: list[Library]) -> Iterator[Case]:
     }
     for name, work in rows.items():
         yield _case(libraries, "latency, 10 float32, not waiting", name, [x, y], work, latency=True)
+    runs: dict[str, Callable] = {}
+    wait = {}
+    for library in libraries:
+        if hasattr(library.xp, "RawKernel"):
+            kernel = library.xp.RawKernel('extern "C" __global__ void nothing() {}', "nothing")
+            runs[library.name] = lambda kernel=kernel: kernel((1,), (1,), ())
+            wait[library.name] = library.wait
+    yield Case("latency of a launch", "RawKernel that does nothing", runs, wait, latency=True)
 
 
 def fused(libraries: list[Library]) -> Iterator[Case]:
@@ -119,6 +146,44 @@ def reductions(libraries: list[Library]) -> Iterator[Case]:
     yield _case(libraries, group, "sum(axis=1)", [matrix], lambda xp, a: a.sum(1))
     yield _case(libraries, group, "sum(axis=0)", [matrix], lambda xp, a: a.sum(0))
     yield _case(libraries, group, "mean(axis=0)", [matrix], lambda xp, a: a.mean(0))
+    columns = _floats(1_000_000, 10)
+    yield _case(libraries, group, "sum(axis=0), 10 columns", [columns], lambda xp, a: a.sum(0))
+    yield _block_sums(libraries)
+
+
+_BLOCK_SUM = """
+extern "C" __global__ void block_sum(const float* x, float* sums, int n) {
+  __shared__ float partial[256];
+  const float* row = x + (size_t)blockIdx.x * n;
+  float sum = 0;
+  for (int i = threadIdx.x; i < n; i += 256) sum += row[i];
+  partial[threadIdx.x] = sum;
+  __syncthreads();
+  for (int k = 128; k > 0; k >>= 1) {
+    if (threadIdx.x < k) partial[threadIdx.x] += partial[threadIdx.x + k];
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) sums[blockIdx.x] = partial[0];
+}
+"""
+
+
+def _block_sums(libraries: list[Library]) -> Case:
+    """A reduction as a user writes it in CUDA C++, with nine barriers, beside NumPy's sum."""
+    matrix = _floats(1000, 10_000)
+    runs: dict[str, Callable] = {}
+    wait = {}
+    for library in libraries:
+        x = library.asarray(matrix)
+        if library.name == "numpy":
+            runs["numpy"] = lambda x=x: x.sum(1)
+        elif hasattr(library.xp, "RawKernel"):
+            kernel = library.xp.RawKernel(_BLOCK_SUM, "block_sum")
+            sums = library.xp.empty(1000, numpy.float32)
+            given = (x, sums, numpy.int32(10_000))
+            runs[library.name] = lambda kernel=kernel, given=given: kernel((1000,), (256,), given)
+            wait[library.name] = library.wait
+    return Case("reductions 10M float32", "blocks of 256, 9 barriers", runs, wait)
 
 
 def matmul(libraries: list[Library]) -> Iterator[Case]:
