@@ -24,6 +24,8 @@ def main() -> int:
             if options.source and failure.seed not in wrong:
                 print(failure.source)
             wrong.add(failure.seed)
+        if (first - options.seed) // _TOGETHER % 16 == 15:
+            print(f"{first + _TOGETHER - options.seed} kernels", flush=True)
     seconds = time.perf_counter() - begun
     print(f"{options.count} kernels, {len(wrong)} wrong, {seconds:.0f} s")
     return bool(wrong)

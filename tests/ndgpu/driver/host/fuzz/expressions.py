@@ -204,8 +204,10 @@ def _greatest(x: Array, y: Array) -> Array:
 
 
 def _saturated(x: Array, kind: type) -> Array:
+    """Converted with saturation; a NaN gives 0, but from double the lowest number."""
     limits = np.iinfo(kind)
-    held = np.clip(np.nan_to_num(x.astype(np.float64), nan=0.0), limits.min, limits.max)
+    nothing = limits.min if x.dtype == np.float64 else 0
+    held = np.clip(np.nan_to_num(x.astype(np.float64), nan=nothing), limits.min, limits.max)
     return held.astype(kind)
 
 

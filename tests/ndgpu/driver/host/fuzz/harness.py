@@ -135,7 +135,7 @@ def _check_kernel(kernel: Kernel, loaded: programs.Program, seed: int) -> Iterat
     data = _input(chance)
     n = chance.randrange(1, 9)
     grid, block = chance.choice(SHAPES)
-    want = State(grid, int(np.prod(block)), n, data)
+    want = State(grid, block, n, data)
     with np.errstate(all="ignore"):
         kernel.body.run(want, np.ones(want.threads, bool))
     for name, ranges in _schedules(grid, chance):

@@ -35,7 +35,8 @@ class State:
         Arrays with an element for each thread.
     """
 
-    def __init__(self, blocks: int, size: int, n: int, data: Array) -> None:
+    def __init__(self, blocks: int, shape: tuple[int, int, int], n: int, data: Array) -> None:
+        size = shape[0] * shape[1] * shape[2]
         self.threads = blocks * size
         self.size = size
         self.data = data
@@ -51,6 +52,8 @@ class State:
         whole = ((np.uint64(1) << inside) - np.uint64(1)).astype(np.uint32)
         self.variables: dict[str, Array] = {
             "t": thread,
+            "threadIdx.x": thread % np.uint32(shape[0]),
+            "threadIdx.y": thread // np.uint32(shape[0]) % np.uint32(shape[1]),
             "g": everyone,
             "n": np.full(self.threads, n, np.uint32),
             "blk": self.block,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 
@@ -46,17 +47,52 @@ class Values:
         self.uniform_counters: list[str] = []
         self.shared_written = False
 
-    def _index(self, kind: str = "u") -> Expression:
-        """Places of the input that a stride of the thread gives, or any others."""
-        step, start = self.random.choice((0, 1, 1, 2, 4)), self.random.randrange(64)
-        form = self.random.choice(("{step}u * t + {start}u", "1200u + {start}u - {step}u * t"))
-        sign = 1 if form.startswith("{step}") else -1
-        base = start if sign > 0 else 1200 + start
+    def _index(self) -> Expression:
+        """A place of the input: steps of arithmetic on where the thread stands, never too large.
+
+        What a compiler tells of an address, its stride above all, comes from such steps.
+        """
+        base = self.random.choice(("t", "t", "lane", "threadIdx.x", "threadIdx.y"))
+        ctype, suffix = self.random.choice(
+            (("unsigned", "u"), ("unsigned", "u"), ("int", ""), ("long long", ""), ("u64", "ull"))
+        )
+        text, high = f"({ctype}){base}", 255
+        steps: list[Callable[[State, np.ndarray], np.ndarray]] = []
+        for _ in range(self.random.randrange(4)):
+            text, high, step = self._step(text, high, suffix)
+            steps.append(step)
 
         def value(state: State) -> np.ndarray:
-            return (base + sign * step * state.get("t").astype(np.int64)).astype(np.uint32)
+            place = state.get(base).astype(np.int64)
+            for step in steps:
+                place = step(state, place)
+            return place.astype(np.uint32)
 
-        return Expression("u", f"({form.format(step=step, start=start)})", value)
+        return Expression("u", f"({text})", value)
+
+    def _step(self, x: str, high: int, suffix: str) -> tuple[str, int, Callable]:
+        """`x` between 0 and `high`, changed, its new bound, and the change."""
+        k, c = self.random.randrange(2, 10), self.random.randrange(64)
+        mask = self.random.choice((1, 3, 7, 15, 31, 0xF0, 0x3FF))
+        counter = self.random.choice((*self.counters, "n"))
+        options: list[tuple[str, int, Callable[[State, np.ndarray], np.ndarray]]] = [
+            (f"({x} + {c}{suffix})", high + c, lambda s, v: v + c),
+            (f"({c}{suffix} + {x})", high + c, lambda s, v: v + c),
+            (f"{x} * {k}{suffix}", high * k, lambda s, v: v * k),
+            (f"({x} << {k % 4})", high << k % 4, lambda s, v: v << k % 4),
+            (f"({x} >> {k % 5})", high >> k % 5, lambda s, v: v >> k % 5),
+            (f"{x} / {k}{suffix}", high // k, lambda s, v: v // k),
+            (f"{x} % {k}{suffix}", k - 1, lambda s, v: v % k),
+            (f"{x} % {c + 1}{suffix}", c, lambda s, v: v % (c + 1)),
+            (f"({high + c}{suffix} - {x})", high + c, lambda s, v: high + c - v),
+            (f"({x} & {mask}{suffix})", min(high, mask), lambda s, v: v & mask),
+            (f"({x} | {mask}{suffix})", high + mask, lambda s, v: v | mask),
+            (f"({x} ^ {mask}{suffix})", high + mask, lambda s, v: v ^ mask),
+            (f"({x} + {counter})", high + 8, lambda s, v: v + s.get(counter)),
+            (f"({x} < {c}{suffix} ? {x} : {c}{suffix})", c, lambda s, v: np.minimum(v, c)),
+            (f"({x} + (b & 7u))", high + 7, lambda s, v: v + (s.get("b") & np.uint32(7))),
+        ]
+        return self.random.choice([o for o in options if o[1] < DATA])
 
     def _loaded(self) -> Expression:
         """A value from the input, as wide as it comes."""
