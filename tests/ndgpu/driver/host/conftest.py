@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ndgpu.driver import host
-from ndgpu.driver.host import context, queues
+from ndgpu.driver.host import context, policies, queues
 from ndgpu.driver.host.context import Device
 
 MEMORY = 1 << 28
@@ -46,11 +46,11 @@ def other(monkeypatch: pytest.MonkeyPatch, device: Device) -> Iterator[Device]:
 
 @pytest.fixture
 def streams() -> Iterator[Callable[..., None]]:
-    """Set when streams run their work, as `queues.Policy` has it; afterwards it is as before."""
-    before = queues.policy
+    """Set when streams run their work, as `policies.Policy` has it; afterwards it is as before."""
+    before = policies.current
 
     def use(streams: str, stress: int | None = None) -> None:
-        queues.use_policy(queues.Policy(streams, stress))
+        queues.use_policy(policies.Policy(streams, stress))
 
     yield use
     queues.use_policy(before)

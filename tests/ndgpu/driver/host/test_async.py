@@ -7,13 +7,14 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cuda.bindings.driver import CUresult
 
 from ndgpu.driver import host
-from ndgpu.driver.host import compiler
+from ndgpu.driver.host import compiler, queues
 
 from .conftest import read, value
 from .fakes import PTX, Kernel, Param, Program
@@ -564,6 +565,25 @@ def test_what_a_host_function_frees_is_freed_later(device, streams):
     assert results == [OK]
     assert host.cuCtxSynchronize() == OK
     assert pointer not in device.blocks
+
+
+def test_a_wait_that_ran_some_of_the_work_waits_for_the_rest(hold, device, monkeypatch):
+    crew, sent = queues._crew, []
+    monkeypatch.setattr(queues, "_crew", SimpleNamespace(send=sent.append))  # nobody comes yet
+    number = new_stream()
+    stream = device.context.streams[number]
+    calls, ran = [], threading.Event()
+    stream.defer(queues.Work(lambda: calls.append(1) or ran.set(), (), 1))
+    held = hold(number)
+    stream.defer(queues.Work(lambda: calls.append(2), (), 1))
+    call = Caller(host.cuStreamSynchronize, number)
+    assert ran.wait(timeout=30)
+    assert call.waits()
+    monkeypatch.undo()
+    crew.send(sent[0])
+    held.open()
+    assert call.join() == OK
+    assert calls == [1, 2]
 
 
 def test_many_threads_give_one_stream_work(hold, note):

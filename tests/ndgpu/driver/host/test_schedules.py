@@ -11,7 +11,7 @@ import pytest
 from cuda.bindings.driver import CUresult
 
 from ndgpu.driver import host
-from ndgpu.driver.host import compiler, queues
+from ndgpu.driver.host import compiler, policies, queues
 
 from .conftest import read, value
 from .fakes import PTX, Kernel, Program
@@ -201,7 +201,7 @@ def test_a_kernel_known_to_be_short_runs_in_the_call(device, streams, monkeypatc
     streams("async")
     kernel = Kernel()
     function = load(monkeypatch, kernel)
-    monkeypatch.setattr(queues.policy, "short", 1 << 40)
+    monkeypatch.setattr(policies.current, "short", 1 << 40)
     run(function)
     assert host.cuCtxSynchronize() == OK
     run(function)
@@ -214,7 +214,7 @@ def test_short_work_behind_short_work_waits_and_runs_in_the_call(device, streams
     function = load(monkeypatch, kernel)
     run(function)
     assert host.cuCtxSynchronize() == OK
-    monkeypatch.setattr(queues.policy, "short", 1 << 40)
+    monkeypatch.setattr(policies.current, "short", 1 << 40)
     stream = device.context.streams[0]
     stream.defer(queues.Work(kernel.ranges.append, ("deferred",), 1))
     run(function)

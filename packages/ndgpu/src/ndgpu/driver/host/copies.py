@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from cuda.bindings.driver import CUresult
 
-from ndgpu.driver.host import checks, queues
+from ndgpu.driver.host import checks, policies
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.memory import Block, contains, find
@@ -76,7 +76,7 @@ def _copy(call: str, dst: int, src: int, size: int, hStream: int, devices: str) 
     elif source is not None:
         stream.enqueue(move, dst, src, size, cost=size // _COPY_RATE)
     elif not stream.attempt(move, dst, src, size):
-        if size <= _STAGED or not queues.policy.threads:
+        if size <= _STAGED or not policies.current.threads:
             stream.enqueue(move, dst, ctypes.string_at(src, size), size)
         else:
             stream.wait(stream.enqueue(move, dst, src, size))

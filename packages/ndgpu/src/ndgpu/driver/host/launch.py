@@ -2,7 +2,7 @@
 
 What depends on a kernel's geometry alone (is it allowed, which code runs it,
 how much scratch memory does it need) is worked out once per geometry and kept
-in a `_Plan`; after that a launch is two look-ups and, if nothing is ahead of it and
+in a `Plan`; after that a launch is two look-ups and, if nothing is ahead of it and
 launches of this plan are known to be short, one call of native code.  Others are
 enqueued with a copy of their arguments.  Launches that take long enough are spread
 over threads (`workers`).
@@ -19,14 +19,15 @@ import time
 
 from cuda.bindings.driver import CUresult
 
-from ndgpu.driver.host import attributes, checks, queues, workers
+from ndgpu.driver.host import attributes, checks, policies, workers
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.module import Function, bad_function, functions
-from ndgpu.driver.host.queues import UNKNOWN, Work
+from ndgpu.driver.host.policies import UNKNOWN
+from ndgpu.driver.host.queues import Work
 from ndgpu.driver.host.results import OK, fail
 from ndgpu.driver.host.stream import bad_stream, find_stream
 
-__all__ = ["cuLaunchKernel"]
+__all__ = ["Plan", "cuLaunchKernel", "failed", "plan_of"]
 
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 
@@ -66,10 +67,11 @@ class _Launch(ctypes.Structure):
         ("reserved", ctypes.c_uint32),
         ("variables", ctypes.c_void_p),
         ("checks", ctypes.c_void_p),  # of code that was compiled with checks
+        ("workspace", ctypes.c_uint64),  # of a cooperative launch, else 0
     )
 
 
-class _Plan:
+class Plan:
     """All about launches of one kernel with one geometry.
 
     `cost` is the time that one launch takes on one thread, in nanoseconds, as measured;
@@ -100,6 +102,12 @@ class _Plan:
         self.cost = UNKNOWN
         self._sizes = tuple([param.size for param in kernel.params])
         self._table = struct.Struct(f"{len(kernel.params)}P")
+
+    def description(self, workspace: int) -> ctypes.Structure:
+        """Return what native code is told about a launch with a workspace of its own."""
+        own = _Launch.from_buffer_copy(self._keep)
+        own.workspace = workspace
+        return own
 
     def learn(self, nanoseconds: int) -> None:
         """Take note of how long a launch took.
@@ -180,7 +188,7 @@ def _refusal(function: Function, geometry: tuple[int, ...]) -> tuple | None:
     return None
 
 
-def _make_plan(function: Function, geometry: tuple[int, ...]) -> _Plan | tuple:
+def _make_plan(function: Function, geometry: tuple[int, ...]) -> Plan | tuple:
     geometry = tuple(int(size) for size in geometry)
     refusal = _refusal(function, geometry)
     if refusal is not None:
@@ -191,13 +199,18 @@ def _make_plan(function: Function, geometry: tuple[int, ...]) -> _Plan | tuple:
         plan = function.plans.get(geometry)
         if plan is None:
             try:
-                plan = _Plan(function, geometry)
+                plan = Plan(function, geometry)
             except PtxError as error:
                 return fail(CUresult.CUDA_ERROR_INVALID_PTX, f"{function.name}: {error}")
             if len(function.plans) >= _MAX_PLANS:
                 function.plans.clear()
             function.plans[geometry] = plan
     return plan
+
+
+def plan_of(function: Function, geometry: tuple[int, ...]) -> Plan | tuple:
+    """Return the plan of a launch, or the result of one that a device would refuse."""
+    return function.plans.get(geometry) or _make_plan(function, geometry)
 
 
 def cuLaunchKernel(
@@ -250,7 +263,7 @@ def cuLaunchKernel(
             + ("`extra` is not supported" if extra else "kernelParams is a null pointer")
         )
         return fail(CUresult.CUDA_ERROR_NOT_SUPPORTED if extra else _INVALID, detail)
-    if plan.cost <= queues.policy.short:
+    if plan.cost <= policies.current.short:
         context = stream.context
         with context.turn:
             if not context.active or stream.settle():
@@ -276,24 +289,24 @@ class _Progress:
         self.ranges: list[int] | None = None
 
 
-def _run_block(plan: _Plan, params: int) -> None:
+def _run_block(plan: Plan, params: int) -> None:
     """Run a launch of one block; a failure poisons the context."""
     address = workers.scratch(plan.scratch)
     if not address:
-        _failed(plan, int(CUresult.CUDA_ERROR_OUT_OF_MEMORY))
+        failed(plan, int(CUresult.CUDA_ERROR_OUT_OF_MEMORY))
         return
     native, launch, clock = plan.native, plan.address, time.perf_counter_ns
     start = clock()
     code = native(params, launch, 0, 1, address)
     spent = clock() - start
-    # As `_Plan.learn` has it, without the call.
+    # As `Plan.learn` has it, without the call.
     limit = 2 * plan.cost + 1000
     plan.cost = spent if spent < limit else limit
     if code:
-        _failed(plan, code)
+        failed(plan, code)
 
 
-def _failed(plan: _Plan, code: int) -> None:
+def failed(plan: Plan, code: int) -> None:
     function = plan.function
     error = CUresult(code)
     detail = f"kernel {function.name} failed with {error.name}"
@@ -303,7 +316,7 @@ def _failed(plan: _Plan, code: int) -> None:
     function.context.poison(error, detail)
 
 
-def _run(plan: _Plan, params: int, progress: _Progress) -> None:
+def _run(plan: Plan, params: int, progress: _Progress) -> None:
     """Run what is left of a launch; a failure poisons the context.
 
     An interrupt can come before or after a call of native code and not between a statement
@@ -312,15 +325,15 @@ def _run(plan: _Plan, params: int, progress: _Progress) -> None:
     address = workers.scratch(plan.scratch)
     if not address:
         code = int(CUresult.CUDA_ERROR_OUT_OF_MEMORY)
-    elif queues.policy.random is not None:
-        code = _run_shuffled(plan, params, progress, address, queues.policy.random)
+    elif policies.current.random is not None:
+        code = _run_shuffled(plan, params, progress, address, policies.current.random)
     else:
         code = _run_many(plan, params, progress, address)
     if code:
-        _failed(plan, code)
+        failed(plan, code)
 
 
-def _run_many(plan: _Plan, params: int, progress: _Progress, address: int) -> int:
+def _run_many(plan: Plan, params: int, progress: _Progress, address: int) -> int:
     """Run blocks here, or on all threads if they take long."""
     native, launch, blocks = plan.native, plan.address, plan.blocks
     clock = time.perf_counter_ns
@@ -361,7 +374,7 @@ def _run_many(plan: _Plan, params: int, progress: _Progress, address: int) -> in
 
 
 def _run_shuffled(
-    plan: _Plan, params: int, progress: _Progress, address: int, chance: random.Random
+    plan: Plan, params: int, progress: _Progress, address: int, chance: random.Random
 ) -> int:
     """Run the blocks one by one, or by small ranges, in an order drawn by chance."""
     native, launch, blocks = plan.native, plan.address, plan.blocks

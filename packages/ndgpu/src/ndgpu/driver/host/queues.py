@@ -5,7 +5,7 @@ when that piece has run.  Work waits for the pieces before it in its queue and f
 points that it names.  Nothing waits by blocking a thread: a queue whose first piece
 may not run yet is taken up again when the point is reached.
 
-Who runs a queue's work is a matter of the `Policy`:
+Who runs a queue's work is a matter of the policy (`policies`):
 
 * the calling thread, at once, if nothing is ahead and the work is short: it is done
   sooner than another thread could be woken, and the caller sees a very fast device;
@@ -43,18 +43,15 @@ from typing import Any
 
 from cuda.bindings.driver import CUresult
 
-from ndgpu import config
 from ndgpu.driver.host import context as contexts
+from ndgpu.driver.host import policies
 from ndgpu.driver.host.context import Context, holds_lock, lock
+from ndgpu.driver.host.policies import UNKNOWN, Policy
 
-__all__ = ["UNKNOWN", "Point", "Policy", "Queue", "Work", "policy", "use_policy"]
+__all__ = ["Point", "Queue", "Work", "use_policy"]
 
 Point = tuple["Queue", int]
 
-UNKNOWN = 1 << 61
-"""The cost of work that may take any time."""
-# Nanoseconds of work below which to wake another thread takes longer.
-_SHORT = 100_000
 # Pieces of work that a queue holds before whoever enqueues must wait, as on a GPU.
 _FULL = 1024
 _LAST_SECONDS = 5.0  # for which the end of the process waits for kernels that run
@@ -63,42 +60,11 @@ _numbers = itertools.count()
 _get_ident = _thread.get_ident
 
 
-class Policy:
-    """When work runs, and by which thread.
-
-    Attributes
-    ----------
-    short : int
-        Cost in nanoseconds up to which work with nothing ahead of it runs in the calling thread.
-    eager : bool
-        Whether a call that enqueues waits.
-    threads : bool
-        Whether the driver has threads of its own for work; without, a thread that waits runs it.
-    random : random.Random or None
-        Chooses which queue goes on and which block is next, if chance is to.
-    """
-
-    __slots__ = ("eager", "random", "short", "threads")
-
-    def __init__(self, streams: str = "async", stress: int | None = None) -> None:
-        if stress is not None:
-            streams = "deferred"
-        self.eager = streams == "eager"
-        self.threads = streams == "async"
-        self.short = {"eager": UNKNOWN + 1, "async": _SHORT, "deferred": -1}[streams]
-        self.random = None if stress is None else random.Random(stress)
-
-
-policy = Policy(config.value("NDGPU_HOST_STREAMS"), config.value("NDGPU_HOST_STRESS"))
-
-
-def use_policy(new: Policy) -> Policy:
-    """Run work by another policy from now on, once all queues are empty; return the old one."""
-    global policy
+def use_policy(policy: Policy) -> None:
+    """Run work by another policy from now on, once all queues are empty."""
     for device in contexts.devices:
         device.context.synchronize()
-    old, policy = policy, new
-    return old
+    policies.use(policy)
 
 
 class Work:
@@ -108,16 +74,8 @@ class Work:
     """
 
     __slots__ = (
-        "_once",
-        "after",
-        "args",
-        "call",
-        "cost",
-        "done",
-        "host",
-        "number",
-        "unconditional",
-    )
+        "_once", "after", "args", "call", "cost", "done", "host", "number", "unconditional"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -222,7 +180,7 @@ class Queue:
         int
             Its number; 0 if it has run.
         """
-        if cost <= policy.short and not after and self.attempt(call, *args):
+        if cost <= policies.current.short and not after and self.attempt(call, *args):
             return 0
         return self.defer(Work(call, args, cost, False, unconditional, after))
 
@@ -233,14 +191,14 @@ class Queue:
         else:
             with self.context.turn:
                 number = self._append(work)
-        if policy.eager:
+        if policies.current.eager:
             self.wait(number)
-        elif policy.random is not None and policy.random.random() < 0.5:
-            _step_at_random(policy.random)
+        elif policies.current.random is not None and policies.current.random.random() < 0.5:
+            _step_at_random(policies.current.random)
         if number - self.completed > _FULL:
-            if not policy.threads:
+            if not policies.current.threads:
                 self.wait(number - _FULL)
-            elif work.cost > policy.short:
+            elif work.cost > policies.current.short:
                 self.wait(number - _FULL // 2)
             else:
                 self.wait(number)  # from here on the calling thread may run it
@@ -248,7 +206,7 @@ class Queue:
 
     def attempt(self, call: Callable[..., object], *args: Any) -> bool:
         """Run ``call(*args)`` here and now if nothing is ahead of it; return whether it ran."""
-        if policy.short < 0 or holds_lock():
+        if policies.current.short < 0 or holds_lock():
             return False
         with self.context.turn:
             if self.context.active and not self.clear():
@@ -270,7 +228,7 @@ class Queue:
         with lock:
             if self not in self.context.active:
                 return not self._turns()
-            if self._backlog > policy.short:
+            if self._backlog > policies.current.short:
                 return False
             number = self.submitted
         return self.wait(number) and self.clear()
@@ -282,7 +240,7 @@ class Queue:
             number = work.number = self.submitted = self.submitted + 1
             self._pending.append(work)
             self._backlog += UNKNOWN if work.host or work.after else work.cost
-            if policy.threads:
+            if policies.current.threads:
                 self._schedule()
         return number
 
@@ -322,7 +280,7 @@ class Queue:
         try:
             _crew.send(self)
         except RuntimeError:  # the system has no more threads, or the interpreter is at its end
-            _without_threads()
+            policies.use(Policy("eager"))
 
     def _tell(self) -> None:
         """Let go on whoever waits for what has changed here."""
@@ -333,7 +291,7 @@ class Queue:
                 gate.release()
             else:
                 self._waiters.append((number, gate))
-        if policy.threads:
+        if policies.current.threads:
             if free:
                 self._schedule()
             for queue in list(_blocked):
@@ -349,7 +307,9 @@ class Queue:
                 if self.completed >= until or not self._pending:
                     return
                 work = self._pending[0]
-                if work.obstacle() is not None or (helping and work.host and policy.threads):
+                if work.obstacle() is not None or (
+                    helping and work.host and policies.current.threads
+                ):
                     return
             work.run(self.context)
 
@@ -405,7 +365,7 @@ class Queue:
         """
         if self.completed >= number:
             return True
-        if not policy.threads:
+        if not policies.current.threads:
             self.wait(number, steps=1)
         return False
 
@@ -419,16 +379,16 @@ class Queue:
             others = self._turns() if self.legacy else ()
         return all(queue.wait(number) for queue, number in (*others, (self, self.submitted)))
 
-    def wait(self, number: int, steps: int = UNKNOWN) -> bool:
+    def wait(self, number: int, steps: int | None = None) -> bool:
         """Return when the piece with this number has run.
 
         Returns False at once if the calling thread is itself in the midst of that work: a
-        finaliser or a callback, which cannot wait for what it interrupts.  At most `steps`
-        pieces are run here.
+        finaliser or a callback, which cannot wait for what it interrupts; and as
+        soon as `steps` pieces, if that is given, have run here or another thread is at it.
         """
         if self.completed < number and holds_lock():
             return False
-        while self.completed < number and steps > 0:
+        while self.completed < number and steps != 0:
             claim = object()
             gate = None
             target, until = self, number
@@ -441,28 +401,29 @@ class Queue:
                         gate = target._gate(until)
                     elif not target._pending:  # the process forgot it: it forked, or ends
                         return True
-                    elif target._pending[0].host and policy.threads:
+                    elif target._pending[0].host and policies.current.threads:
                         gate = target._gate(until)
                         target._schedule()
                     else:
                         target._take(claim)
-                        until = min(until, target.completed + steps)
+                        if steps is not None:
+                            until = min(until, target.completed + 1)
             finally:
                 if target._claim is claim:
                     target._help(claim, until)
-            if gate is None:
+            if steps is not None:
+                if gate is not None:
+                    return False
                 steps -= 1
-            elif steps < UNKNOWN:
-                return False
-            else:
+            elif gate is not None:
                 gate.acquire()
         return self.completed >= number
 
     def _next(self, number: int) -> Point:
         """The point to work towards now, if the piece `number` of this queue is to run."""
         target = self._front(number)
-        if policy.random is not None and target[0]._claim is None:
-            return _choose(policy.random, target[0]) or target
+        if policies.current.random is not None and target[0]._claim is None:
+            return _choose(policies.current.random, target[0]) or target
         return target
 
     def _front(self, number: int) -> Point:
@@ -584,12 +545,6 @@ def _forked() -> None:
         device.context.turn = threading.RLock()
 
 
-def _without_threads() -> None:
-    """Let calling threads run all work from now on."""
-    global policy
-    policy = Policy("eager")
-
-
 def _close() -> None:
     """At the end of the process, drop work that waits, and let kernels come to their end.
 
@@ -598,7 +553,7 @@ def _close() -> None:
     """
     running = []
     with lock:
-        _without_threads()
+        policies.use(Policy("eager"))
         for queue in _all_active():
             if queue._claim is None or queue._thread == _get_ident():
                 queue._abandon()

@@ -14,7 +14,8 @@ import time
 from cuda.bindings.driver import CUevent_flags, CUresult, CUstreamCaptureStatus
 
 from ndgpu.driver.host.context import Context, lock, new_handle, thread
-from ndgpu.driver.host.queues import UNKNOWN, Queue, Work
+from ndgpu.driver.host.policies import UNKNOWN
+from ndgpu.driver.host.queues import Queue, Work
 from ndgpu.driver.host.results import OK, SUCCESS, fail
 
 __all__ = ["Event", "Stream", "bad_stream", "find_stream"]
