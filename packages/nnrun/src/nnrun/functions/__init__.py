@@ -27,6 +27,7 @@ from nnrun.functions.arithmetic import (
     remainder,
     subtract,
 )
+from nnrun.functions.attention import rotary_embedding, scaled_dot_product_attention
 from nnrun.functions.batch_normalization import batch_normalization, fixed_batch_normalization
 from nnrun.functions.broadcast import broadcast, broadcast_to, sum_to
 from nnrun.functions.composed import (
@@ -46,6 +47,14 @@ from nnrun.functions.connectionist_temporal_classification import (
     connectionist_temporal_classification,
 )
 from nnrun.functions.convolution_2d import convolution_2d, deconvolution_2d
+from nnrun.functions.convolution_nd import (
+    convolution_1d,
+    convolution_3d,
+    convolution_nd,
+    deconvolution_1d,
+    deconvolution_3d,
+    deconvolution_nd,
+)
 from nnrun.functions.crf1d import argmax_crf1d, crf1d
 from nnrun.functions.decompositions import batch_det, batch_inv, cholesky, det, fft, ifft, inv
 from nnrun.functions.einsum import einsum, tensordot
@@ -57,6 +66,14 @@ from nnrun.functions.evaluation import (
     precision,
     r2_score,
     recall,
+)
+from nnrun.functions.further_convolutions import (
+    bilinear,
+    deformable_convolution_2d_sampler,
+    depthwise_convolution_2d,
+    dilated_convolution_2d,
+    local_convolution_2d,
+    shift,
 )
 from nnrun.functions.gated import crelu, geglu, glu, maxout, reglu, swiglu
 from nnrun.functions.image_sampling import (
@@ -112,6 +129,20 @@ from nnrun.functions.normalizations import (
 )
 from nnrun.functions.padding import pad, pad_sequence, scatter_add, transpose_sequence
 from nnrun.functions.pooling_2d import average_pooling_2d, max_pooling_2d
+from nnrun.functions.pooling_nd import (
+    average_pooling_1d,
+    average_pooling_3d,
+    average_pooling_nd,
+    max_pooling_1d,
+    max_pooling_3d,
+    max_pooling_nd,
+    spatial_pyramid_pooling_2d,
+    unpooling_1d,
+    unpooling_2d,
+    unpooling_3d,
+    unpooling_nd,
+    upsampling_2d,
+)
 from nnrun.functions.random_functions import (
     gaussian,
     gumbel_softmax,
@@ -205,7 +236,10 @@ __all__ = [
     "argmin",
     "as_strided",
     "average",
+    "average_pooling_1d",
     "average_pooling_2d",
+    "average_pooling_3d",
+    "average_pooling_nd",
     "batch_det",
     "batch_inv",
     "batch_l2_norm_squared",
@@ -214,6 +248,7 @@ __all__ = [
     "batch_renormalization",
     "bernoulli_nll",
     "bias",
+    "bilinear",
     "binary_accuracy",
     "black_out",
     "broadcast",
@@ -228,7 +263,10 @@ __all__ = [
     "concat",
     "connectionist_temporal_classification",
     "contrastive",
+    "convolution_1d",
     "convolution_2d",
+    "convolution_3d",
+    "convolution_nd",
     "copy",
     "cos",
     "cosh",
@@ -237,12 +275,18 @@ __all__ = [
     "cross_covariance",
     "cumprod",
     "cumsum",
+    "deconvolution_1d",
     "deconvolution_2d",
+    "deconvolution_3d",
+    "deconvolution_nd",
     "decov",
+    "deformable_convolution_2d_sampler",
     "depth2space",
+    "depthwise_convolution_2d",
     "det",
     "diagonal",
     "digamma",
+    "dilated_convolution_2d",
     "discriminative_margin_based_clustering_loss",
     "divide",
     "dropout",
@@ -296,6 +340,7 @@ __all__ = [
     "lgamma",
     "linear",
     "linear_interpolate",
+    "local_convolution_2d",
     "local_response_normalization",
     "log",
     "log1p",
@@ -307,7 +352,10 @@ __all__ = [
     "lstm",
     "matmul",
     "max",
+    "max_pooling_1d",
     "max_pooling_2d",
+    "max_pooling_3d",
+    "max_pooling_nd",
     "maximum",
     "maxout",
     "mean",
@@ -350,13 +398,16 @@ __all__ = [
     "resize_images",
     "rms_normalization",
     "rollaxis",
+    "rotary_embedding",
     "rrelu",
     "rsqrt",
     "scale",
+    "scaled_dot_product_attention",
     "scatter_add",
     "select_item",
     "selu",
     "separate",
+    "shift",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sign",
@@ -370,6 +421,7 @@ __all__ = [
     "softplus",
     "softsign",
     "space2depth",
+    "spatial_pyramid_pooling_2d",
     "spatial_transformer_grid",
     "spatial_transformer_sampler",
     "split_axis",
@@ -393,6 +445,11 @@ __all__ = [
     "transpose_sequence",
     "tree_lstm",
     "triplet",
+    "unpooling_1d",
+    "unpooling_2d",
+    "unpooling_3d",
+    "unpooling_nd",
+    "upsampling_2d",
     "vstack",
     "where",
     "zeta",
