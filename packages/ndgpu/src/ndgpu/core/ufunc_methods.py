@@ -250,7 +250,7 @@ def _at_kernel(function: ufunc, dtype: np.dtype, second: np.dtype | None) -> Ele
         value = convert("values[order[k]]", second, computed[1])
         load = f"const {ctype(computed[1])} x1 = {value};"
     operands += [Operand("position", _INT64), Operand("target", dtype, "rawout")]
-    result = convert(f"{ctype(computed[-1])}({code})", computed[-1], dtype)
+    result = convert(f"R({code})", computed[-1], dtype)
     return Elementwise(
         f"ndgpu_{function.__name__}_at",
         operands,
@@ -266,7 +266,7 @@ def _at_kernel(function: ufunc, dtype: np.dtype, second: np.dtype | None) -> Ele
         }}
         """,
         headers=headers,
-        types={"T": ctype(computed[0])} | types,
+        types={"T": ctype(computed[0]), "R": ctype(computed[-1])} | types,
     )
 
 

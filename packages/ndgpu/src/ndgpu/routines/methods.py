@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import pickle
+import types
+from contextlib import nullcontext
+from typing import Any, NoReturn
 
-from ndgpu.core import protocol, reductions
+import numpy as np
+
+from ndgpu.core import protocol, reductions, scans, sorting
 from ndgpu.core.ndarray import ndarray
+from ndgpu.core.transfer import asnumpy
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.routines.mathematics import around, clip, trace
+from ndgpu.routines.sampling import searchsorted
+from ndgpu.routines.selecting import choose, compress, put
 
 __all__: list[str] = []
 
@@ -22,11 +31,79 @@ def _ptp(self: ndarray, axis: Any = None, out: Any = None, keepdims: bool = Fals
     return reductions.ptp(self, axis, out, keepdims)
 
 
+def _compress(self: ndarray, condition: Any, axis: Any = None, out: Any = None) -> ndarray:
+    """Return the slices along `axis` where `condition` is true; waits for their number."""
+    return compress(condition, self, axis, out)
+
+
+def _partition(
+    self: ndarray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+) -> None:
+    """Put the elements at `kth` where sorting puts them, in place; see `partition`."""
+    self[...] = sorting.partition(self, kth, axis, kind, order)
+
+
+def _resized(self: ndarray, *new_shape: Any, refcheck: bool = True) -> NoReturn:
+    """Raise: other arrays may share the memory of a device array."""
+    raise ValueError(
+        "a device array cannot be resized in place, since others may share its memory: use "
+        "`ndgpu.resize(a, shape)`"
+    )
+
+
+def _byteswap(self: ndarray, inplace: bool = False) -> ndarray:
+    """Return the elements with the order of their bytes turned round."""
+    size = self.dtype.itemsize // (2 if self.dtype.kind == "c" else 1)
+    dense = self.copy()
+    octets = dense.view(np.uint8).reshape((-1, size))[:, ::-1]
+    swapped = octets.copy().reshape(-1).view(self.dtype).reshape(self.shape)
+    if not inplace:
+        return swapped
+    self[...] = swapped
+    return self
+
+
+def _tofile(self: ndarray, fid: Any, sep: str = "", format: str = "%s") -> None:
+    """Write the elements to a file, as `numpy.ndarray.tofile`."""
+    asnumpy(self).tofile(fid, sep, format)
+
+
+def _dumps(self: ndarray) -> bytes:
+    """Return the array pickled."""
+    return pickle.dumps(self)
+
+
+def _dump(self: ndarray, file: Any) -> None:
+    """Write the array, pickled, to a file."""
+    with open(file, "wb") if isinstance(file, (str, os.PathLike)) else nullcontext(file) as stream:
+        pickle.dump(self, stream)
+
+
+def _class_getitem(cls: type, item: Any) -> types.GenericAlias:
+    return types.GenericAlias(cls, item)
+
+
 protocol.attach(
+    __class_getitem__=classmethod(_class_getitem),
+    argpartition=sorting.argpartition,
+    argsort=sorting.argsort,
+    byteswap=_byteswap,
+    choose=choose,
     clip=clip,
+    compress=_compress,
     conj=_conj,
     conjugate=_conj,
+    cumprod=scans.cumprod,
+    cumsum=scans.cumsum,
+    dump=_dump,
+    dumps=_dumps,
+    partition=_partition,
     ptp=_ptp,
+    put=put,
+    resize=_resized,
     round=around,
+    searchsorted=searchsorted,
+    sort=sorting.sort_in_place,
+    tofile=_tofile,
     trace=trace,
 )

@@ -259,7 +259,6 @@ def interp(
 @functools.cache
 def _slide_kernel(first: np.dtype, second: np.dtype, loop: np.dtype, reverse: bool) -> Elementwise:
     computed = compute_dtype(loop)
-    kind = ctype(computed)
     join = "total || (p && q)" if loop.kind == "b" else "total + p * q"
     place = "k - j" if reverse else "second - 1 - k + j"
     other = convert(f"b[{place}]", second, computed)
@@ -279,14 +278,15 @@ def _slide_kernel(first: np.dtype, second: np.dtype, loop: np.dtype, reverse: bo
         const long long k = i + start;
         const long long from = k - second + 1 > 0 ? k - second + 1 : 0;
         const long long to = k < length - 1 ? k : length - 1;
-        {kind} total = {kind}(0);
+        V total = V(0);
         for (long long j = from; j <= to; ++j) {{
-          const {kind} p = {convert("a[j]", first, computed)};
-          const {kind} q = {other};
-          total = {kind}({join});
+          const V p = {convert("a[j]", first, computed)};
+          const V q = {other};
+          total = V({join});
         }}
         y = total;
         """,
+        types={"V": ctype(computed)},
     )
 
 

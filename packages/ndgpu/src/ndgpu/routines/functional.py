@@ -1,0 +1,128 @@
+"""Python functions applied to slices and elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ndgpu.core import layout, views
+from ndgpu.core.ndarray import ndarray
+from ndgpu.core.transfer import asarray, asnumpy
+from ndgpu.routines.manipulation import stack
+
+__all__ = ["apply_along_axis", "apply_over_axes", "vectorize"]
+
+
+def apply_along_axis(
+    func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
+) -> ndarray:
+    """Return what a function of a vector makes of each line along an axis.
+
+    The function is called once for each line, with a device array; a function that takes an
+    ``axis`` itself is faster.
+
+    Parameters
+    ----------
+    func1d : callable
+    axis : int
+    arr : array-like
+    *args, **kwargs
+        More arguments for the function.
+
+    Raises
+    ------
+    ValueError
+        If there is no line to call the function with.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.apply_along_axis(lambda line: line[0] + line[-1], 1, ndgpu.asarray([[1, 2], [3, 4]]))
+    array([3, 7])
+    """
+    arr = asarray(arr)
+    axis = layout.normalize_axis(axis, arr.ndim)
+    moved = views.moveaxis(arr, axis, -1)
+    outer = moved._shape[:-1]
+    if 0 in outer:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    results = [asarray(func1d(moved[index], *args, **kwargs)) for index in np.ndindex(*outer)]
+    inner = results[0]._shape
+    joined = views.reshape(stack(results), (*outer, *inner))
+    for k in range(len(inner)):
+        joined = views.moveaxis(joined, len(outer) + k, axis + k)
+    return joined
+
+
+def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> ndarray:
+    """Return an array with ``func(a, axis)`` applied for one axis after the other.
+
+    Raises
+    ------
+    ValueError
+        If the function changes the number of axes otherwise than by taking off `axis`.
+    """
+    result = asarray(a)
+    ndim = result.ndim
+    for axis in [axes] if np.ndim(axes) == 0 else axes:
+        axis = layout.normalize_axis(axis, ndim)
+        found = asarray(func(result, axis))
+        if found.ndim != result.ndim:
+            found = views.expand_dims(found, axis)
+            if found.ndim != result.ndim:
+                raise ValueError("function is not returning an array of the correct shape")
+        result = found
+    return result
+
+
+class vectorize:
+    """A Python function of numbers, applied to each element.
+
+    The function runs on the host: arguments are copied there and results back. For speed
+    write the expression with array functions, or as an `ElementwiseKernel`.
+
+    Parameters
+    ----------
+    pyfunc : callable
+    otypes, doc, excluded, cache, signature
+        As in `numpy.vectorize`.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> f = ndgpu.vectorize(lambda a, b: a if a > b else b + 10)
+    >>> f(ndgpu.asarray([1, 5]), 3)
+    array([13,  5])
+    """
+
+    def __init__(
+        self,
+        pyfunc: Any = np._NoValue,
+        otypes: Any = None,
+        doc: str | None = None,
+        excluded: Any = None,
+        cache: bool = False,
+        signature: str | None = None,
+    ) -> None:
+        options = {"doc": doc, "excluded": excluded, "cache": cache, "signature": signature}
+        self._options = {"otypes": otypes, **options}
+        self._function: Any = None
+        if pyfunc is not np._NoValue:
+            self._bind(pyfunc)
+
+    def _bind(self, pyfunc: Any) -> None:
+        self._function = np.vectorize(pyfunc, **self._options)
+        self.pyfunc = pyfunc
+        self.__doc__ = self._function.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the function; as a decorator with options, take it."""
+        if self._function is None:
+            self._bind(args[0])
+            return self
+        host = [asnumpy(v) if isinstance(v, ndarray) else v for v in args]
+        named = {k: asnumpy(v) if isinstance(v, ndarray) else v for k, v in kwargs.items()}
+        found = self._function(*host, **named)
+        return tuple([asarray(v) for v in found]) if isinstance(found, tuple) else asarray(found)
