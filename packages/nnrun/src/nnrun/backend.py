@@ -177,6 +177,9 @@ class Device:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def __reduce__(self) -> Any:
+        return get_device, (self.name,)  # copies are the device itself
+
     def __str__(self) -> str:
         return self.name
 

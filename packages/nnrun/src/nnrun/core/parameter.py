@@ -159,6 +159,14 @@ class Parameter(Variable):
         self._device = get_device(device)
         super().to_device(self._device)
 
+    def copydata(self, var: Variable) -> None:
+        """Copy the values of `var` into this array, made on this parameter's device if need be."""
+        values = var.array
+        if self._array is None and values is not None:
+            self.array = generate_array(values, values.shape, device=self._device)
+        else:
+            super().copydata(var)
+
     def addgrad(self, var: Variable) -> None:
         """Add the gradient of `var`, taking its shape first if uninitialised."""
         if self._array is None and var.grad is not None:

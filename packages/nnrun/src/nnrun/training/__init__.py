@@ -10,14 +10,21 @@ from nnrun.training.extension import (
 )
 from nnrun.training.trainer import Trainer
 from nnrun.training.triggers.interval_trigger import IntervalTrigger, get_trigger
-from nnrun.training.updaters import StandardUpdater, Updater
+from nnrun.training.updaters import (
+    GradientAccumulationUpdater,
+    ParallelUpdater,
+    StandardUpdater,
+    Updater,
+)
 
 __all__ = [
     "PRIORITY_EDITOR",
     "PRIORITY_READER",
     "PRIORITY_WRITER",
     "Extension",
+    "GradientAccumulationUpdater",
     "IntervalTrigger",
+    "ParallelUpdater",
     "StandardUpdater",
     "Trainer",
     "Updater",

@@ -5,7 +5,9 @@ What is guaranteed:
 - an error in the updater or an extension is raised from `Trainer.run` as it is,
   with its traceback, after every extension and the updater were finalized (an
   error in one's cleaning up does not keep the others from theirs);
-- the same holds for Ctrl-C (`KeyboardInterrupt`): what was logged until then is whole;
+- the same holds for Ctrl-C (`KeyboardInterrupt`), which is taken between two iterations, so
+  that what was logged until then is whole and a snapshot taken then can go on; pressed a second
+  time it is taken at once;
 - a trainer whose state was loaded goes on exactly as the one that saved it would
   have, as far as its parts save their states: the generators of NumPy and of the
   iterators are among them.
@@ -27,6 +29,7 @@ from nnrun.iterators.random_state import serialize_random_state
 from nnrun.reporter import Reporter
 from nnrun.serializer import Deserializer
 from nnrun.training.extension import Extension
+from nnrun.training.interrupts import interrupts_between_iterations
 from nnrun.training.triggers.interval_trigger import get_trigger
 
 __all__ = ["Trainer"]
@@ -228,7 +231,8 @@ class Trainer:
             for entry in entries:
                 if initialize := getattr(entry.extension, "initialize", None):
                     initialize(self)
-            self._loop(entries)
+            with interrupts_between_iterations() as raise_if_interrupted:
+                self._loop(entries, raise_if_interrupted)
         except BaseException as error:
             failed = True
             self._report_error(entries, error, show_loop_exception_msg)
@@ -236,7 +240,7 @@ class Trainer:
         finally:
             self._finalize(entries, failed)
 
-    def _loop(self, entries: list[_Entry]) -> None:
+    def _loop(self, entries: list[_Entry], raise_if_interrupted: Callable[[], None]) -> None:
         update, scope, stop = self.updater.update, self.reporter.scope, self.stop_trigger
         with scope(self.observation):
             for entry in entries:
@@ -249,6 +253,7 @@ class Trainer:
                 for entry in entries:
                     if entry.trigger(self):
                         entry.extension(self)
+            raise_if_interrupted()
 
     def _report_error(self, entries: list[_Entry], error: BaseException, show: bool) -> None:
         if show and isinstance(error, Exception):

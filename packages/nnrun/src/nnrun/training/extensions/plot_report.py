@@ -16,10 +16,10 @@ from nnrun.training.extension import Extension
 from nnrun.training.extensions.terminal import write_line
 from nnrun.training.triggers.interval_trigger import get_trigger
 
-__all__ = ["PlotReport"]
+__all__ = ["SHARE_OF_TIME", "PlotReport"]
 
 # Drawing takes about 0.2 s: of the time between two drawings at most this part is spent on it.
-_SHARE_OF_TIME = 0.02
+SHARE_OF_TIME = 0.02
 
 
 class PlotReport(Extension):
@@ -139,7 +139,7 @@ class PlotReport(Extension):
             figure.savefig(file, format=self._path.suffix[1:] or "png")
         self._undrawn = False
         now = time.perf_counter()
-        self._next_drawing_at = now + (now - start) / _SHARE_OF_TIME
+        self._next_drawing_at = now + (now - start) / SHARE_OF_TIME
 
     def finalize(self) -> None:
         """Draw what was not drawn yet."""

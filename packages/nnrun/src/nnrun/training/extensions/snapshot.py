@@ -7,7 +7,6 @@ the process is killed; old snapshots are removed only after a new one is whole.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from nnrun.serializers import load_npz, save_npz
 from nnrun.training.extension import Extension
+from nnrun.training.extensions.snapshot_writers import SimpleWriter, Writer
 
 __all__ = ["snapshot", "snapshot_object"]
 
@@ -28,6 +28,7 @@ def snapshot(
     *,
     target: Any = None,
     condition: Callable[[], bool] | None = None,
+    writer: Writer | None = None,
     snapshot_on_error: bool = False,
     n_retains: int = -1,
     autoload: bool = False,
@@ -47,8 +48,12 @@ def snapshot(
         What is saved; the trainer if not given.
     condition : callable, optional
         A snapshot is taken only if it returns true.
+    writer : Writer, optional
+        Who writes the file, of `nnrun.training.extensions.snapshot_writers`: a
+        `SimpleWriter` if not given; with a `ThreadWriter` the training goes on meanwhile.
     snapshot_on_error : bool, default False
-        Whether one is also taken when the training stops by an error or Ctrl-C.
+        Whether one is also taken when the training stops by an error or Ctrl-C (which the
+        trainer takes between two iterations).
     n_retains : int, default -1
         How many of the newest snapshots are kept; -1 keeps all.
     autoload : bool, default False
@@ -69,7 +74,9 @@ def snapshot(
     >>> extension.trigger, extension.priority
     ((1, 'epoch'), -100)
     """
-    return _Snapshot(target, filename, savefun, condition, snapshot_on_error, n_retains, autoload)
+    return _Snapshot(
+        target, filename, savefun, condition, writer, snapshot_on_error, n_retains, autoload
+    )
 
 
 def snapshot_object(
@@ -78,6 +85,7 @@ def snapshot_object(
     savefun: Callable[[str, Any], Any] | None = None,
     *,
     condition: Callable[[], bool] | None = None,
+    writer: Writer | None = None,
     snapshot_on_error: bool = False,
     n_retains: int = -1,
     autoload: bool = False,
@@ -88,14 +96,16 @@ def snapshot_object(
     ----------
     target : object
         What is saved: anything with a ``serialize`` method.
-    filename, savefun, condition, snapshot_on_error, n_retains, autoload
+    filename, savefun, condition, writer, snapshot_on_error, n_retains, autoload
         As for `snapshot`.
 
     Returns
     -------
     Extension
     """
-    return _Snapshot(target, filename, savefun, condition, snapshot_on_error, n_retains, autoload)
+    return _Snapshot(
+        target, filename, savefun, condition, writer, snapshot_on_error, n_retains, autoload
+    )
 
 
 class _Snapshot(Extension):
@@ -111,6 +121,7 @@ class _Snapshot(Extension):
         filename: str | Callable[[Any], str],
         savefun: Callable[[str, Any], Any] | None,
         condition: Callable[[], bool] | None,
+        writer: Writer | None,
         on_error: bool,
         n_retains: int,
         autoload: bool,
@@ -121,6 +132,7 @@ class _Snapshot(Extension):
         self._filename = filename
         self._savefun = save_npz if savefun is None else savefun
         self._condition = condition
+        self._writer = SimpleWriter() if writer is None else writer
         self._on_error = on_error
         self._n_retains = n_retains
         self._autoload = autoload
@@ -144,21 +156,23 @@ class _Snapshot(Extension):
     def _save(self, trainer: Any) -> None:
         name = self._filename
         name = name(trainer) if callable(name) else name.format(trainer)
-        path = Path(trainer.out, name)
-        os.makedirs(path.parent, exist_ok=True)
-        # The ending stays the same: a saving function may go by it.
-        partial = path.with_name(f".part-{os.getpid()}-{path.name}")
-        try:
-            self._savefun(str(partial), trainer if self._target is None else self._target)
-            os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        out = Path(trainer.out)
         self._saved_iteration = trainer.updater.iteration
-        if self._n_retains > 0:
-            for old in self._existing(Path(trainer.out))[: -self._n_retains]:
-                with contextlib.suppress(FileNotFoundError):
-                    old.unlink()
+        target = trainer if self._target is None else self._target
+        retire = self._retire if self._n_retains > 0 else None
+        self._writer(
+            out / name, target, self._savefun, None if retire is None else lambda: retire(out)
+        )
+
+    def _retire(self, folder: Path) -> None:
+        """Remove what is too old; called once the new snapshot is whole."""
+        for old in self._existing(folder)[: -self._n_retains]:
+            with contextlib.suppress(FileNotFoundError):
+                old.unlink()
+
+    def finalize(self) -> None:
+        """Wait until all snapshots are written."""
+        self._writer.finalize()
 
     def _existing(self, folder: Path) -> list[Path]:
         """The snapshots in the folder that this extension (or its like) made, oldest first."""

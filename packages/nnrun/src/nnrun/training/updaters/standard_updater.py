@@ -12,6 +12,13 @@ from nnrun.training.updaters.updater import Updater
 __all__ = ["StandardUpdater"]
 
 
+def as_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return what a converter gave as the arguments of a loss function."""
+    if isinstance(inputs, tuple):
+        return inputs, {}
+    return ((), inputs) if isinstance(inputs, dict) else ((inputs,), {})
+
+
 class StandardUpdater(Updater):
     """Takes a batch from the main iterator and lets the main optimizer learn from it.
 
@@ -124,13 +131,8 @@ class StandardUpdater(Updater):
         iterator = self._iterators["main"]
         optimizer = self._optimizers["main"]
         inputs = self.converter(iterator.next(), self.input_device)
-        loss_func = self.loss_func or optimizer.target
-        if isinstance(inputs, tuple):
-            optimizer.update(loss_func, *inputs)
-        elif isinstance(inputs, dict):
-            optimizer.update(loss_func, **inputs)
-        else:
-            optimizer.update(loss_func, inputs)
+        args, named = as_arguments(inputs)
+        optimizer.update(self.loss_func or optimizer.target, *args, **named)
         if self.auto_new_epoch and iterator.is_new_epoch:
             for one in self._optimizers.values():
                 one.new_epoch(auto=True)
