@@ -1,4 +1,4 @@
-"""Cooperative groups: blocks, tiles, coalesced threads."""
+"""Cooperative groups: blocks, tiles, coalesced threads, the whole grid."""
 
 import numpy as np
 import pytest
@@ -85,3 +85,86 @@ def test_coalesced_threads_share_an_atomic(module, rng):
     wanted = x[x % 3 == 0]
     assert count.item() == wanted.size
     np.testing.assert_array_equal(np.sort(ndgpu.asnumpy(kept)[: wanted.size]), np.sort(wanted))
+
+
+_GRID = r"""
+#include <cooperative_groups.h>
+namespace cg = cooperative_groups;
+extern "C" {
+// Each block's sum, then all blocks', in one launch.
+__global__ void grid_sum(const float* x, float* parts, float* total, int n) {
+  extern __shared__ float shared[];
+  cg::grid_group grid = cg::this_grid();
+  cg::thread_block block = cg::this_thread_block();
+  float value = 0;
+  for (int i = grid.thread_rank(); i < n; i += grid.size()) value += x[i];
+  shared[block.thread_rank()] = value;
+  block.sync();
+  for (int half = block.size() / 2; half > 0; half /= 2) {
+    if (block.thread_rank() < half)
+      shared[block.thread_rank()] += shared[block.thread_rank() + half];
+    block.sync();
+  }
+  if (block.thread_rank() == 0) parts[blockIdx.x] = shared[0];
+  grid.sync();
+  if (grid.thread_rank() == 0) {
+    *total = 0;
+    for (int i = 0; i < gridDim.x; ++i) *total += parts[i];
+  }
+}
+// Odd-even transposition sort: a barrier of the grid between rounds.
+__global__ void odd_even_sort(int* x, int n) {
+  cg::grid_group grid = cg::this_grid();
+  for (int round = 0; round < n; ++round) {
+    int i = 2 * (int)grid.thread_rank() + (round & 1);
+    if (i + 1 < n && x[i] > x[i + 1]) { int t = x[i]; x[i] = x[i + 1]; x[i + 1] = t; }
+    grid.sync();
+  }
+}
+// Each block waits for the one before it, by a flag in memory.
+__global__ void chain(volatile int* flags, int* order) {
+  if (threadIdx.x == 0 && blockIdx.x > 0) while (flags[blockIdx.x - 1] == 0);
+  __syncthreads();
+  cg::grid_group grid = cg::this_grid();
+  if (threadIdx.x == 0) {
+    order[blockIdx.x] = blockIdx.x == 0 ? 1 : order[blockIdx.x - 1] * 3;
+    __threadfence();
+    flags[blockIdx.x] = 1;
+  }
+  grid.sync();
+}
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def whole_grid():
+    return ndgpu.RawModule(_GRID, enable_cooperative_groups=True)
+
+
+@pytest.mark.parametrize(("blocks", "threads"), [(1, 32), (6, 64), (8, 16)])
+def test_a_grid_adds_up_in_one_launch(whole_grid, rng, blocks, threads):
+    x = rng.integers(-50, 50, 1003).astype(np.float32)
+    parts, total = ndgpu.zeros(blocks, np.float32), ndgpu.zeros((), np.float32)
+    arguments = (ndgpu.asarray(x), parts, total, np.int32(x.size))
+    whole_grid.get_function("grid_sum")((blocks,), (threads,), arguments, shared_mem=4 * threads)
+    assert total.item() == x.sum()
+
+
+def test_a_grid_synchronizes_again_and_again(whole_grid, rng):
+    x = rng.integers(0, 99, 50, np.int32)
+    out = ndgpu.asarray(x)
+    whole_grid.get_function("odd_even_sort")((4,), (8,), (out, np.int32(50)))
+    np.testing.assert_array_equal(ndgpu.asnumpy(out), np.sort(x))
+
+
+def test_blocks_that_wait_for_one_another_by_flags(whole_grid):
+    flags, order = ndgpu.zeros(6, np.int32), ndgpu.zeros(6, np.int32)
+    whole_grid.get_function("chain")((6,), (33,), (flags, order))
+    np.testing.assert_array_equal(ndgpu.asnumpy(order), 3 ** np.arange(6))
+
+
+def test_more_blocks_than_run_at_the_same_time_are_refused(whole_grid):
+    x = ndgpu.zeros(8, np.int32)
+    with pytest.raises(ndgpu.cuda.CUDADriverError, match="COOPERATIVE_LAUNCH_TOO_LARGE"):
+        whole_grid.get_function("odd_even_sort")((1_000_000,), (1024,), (x, np.int32(8)))

@@ -136,6 +136,7 @@ class Function:
         args: Sequence[Any],
         shared_mem: int = 0,
         stream: Any = None,
+        cooperative: bool = False,
     ) -> None:
         """Launch the kernel.
 
@@ -151,6 +152,8 @@ class Function:
             Bytes of dynamic shared memory.
         stream : Stream, optional
             The current stream by default.
+        cooperative : bool
+            Whether the blocks wait for one another, as by a grid's barrier.
 
         Raises
         ------
@@ -172,9 +175,14 @@ class Function:
         slot = packer.take()
         try:
             packer.pack_into(slot[0], 0, *values)
-            result = driver.cuLaunchKernel(
-                self.handle, gx, gy, gz, bx, by, bz, shared_mem, pointer, slot[1], 0
-            )
+            if cooperative:
+                result = driver.cuLaunchCooperativeKernel(
+                    self.handle, gx, gy, gz, bx, by, bz, shared_mem, pointer, slot[1]
+                )
+            else:
+                result = driver.cuLaunchKernel(
+                    self.handle, gx, gy, gz, bx, by, bz, shared_mem, pointer, slot[1], 0
+                )
         finally:
             packer.free.append(slot)
         if result[0]:

@@ -120,6 +120,7 @@ FUNCTIONS: tuple[str, ...] = (
     "cuFuncSetAttribute",
     "cuFuncGetParamInfo",
     "cuLaunchKernel",
+    "cuLaunchCooperativeKernel",
     "cuOccupancyMaxActiveBlocksPerMultiprocessor",
     "cuOccupancyMaxPotentialBlockSize",
 )

@@ -47,6 +47,9 @@ class RawModule:
     name_expressions : sequence of str, optional
         C++ names, such as ``'f<float>'``, by which `get_function` finds kernels that are not
         declared ``extern "C"``.
+    enable_cooperative_groups : bool
+        Launch so that blocks may wait for one another, as by ``grid.sync()`` of cooperative
+        groups; then no more blocks may be launched than run at the same time.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class RawModule:
         options: Sequence[str] = (),
         backend: str = "nvrtc",
         name_expressions: Sequence[str] | None = None,
+        enable_cooperative_groups: bool = False,
     ) -> None:
         if (code is None) == (path is None):
             raise TypeError("RawModule: give either `code` or `path`")
@@ -89,6 +93,7 @@ class RawModule:
         self.options = tuple(options)
         self.backend = backend
         self.name_expressions = tuple(name_expressions or ())
+        self.enable_cooperative_groups = enable_cooperative_groups
         self._loaded: dict[int, Module] = {}
 
     def __repr__(self) -> str:
@@ -155,6 +160,8 @@ class RawKernel:
         Options of NVRTC.
     backend : str
         ``"nvrtc"``; there is no other.
+    enable_cooperative_groups : bool
+        Launch so that blocks may wait for one another; see `RawModule`.
 
     Raises
     ------
@@ -185,7 +192,13 @@ class RawKernel:
     """
 
     def __init__(
-        self, code: str, name: str, options: Sequence[str] = (), backend: str = "nvrtc"
+        self,
+        code: str,
+        name: str,
+        options: Sequence[str] = (),
+        backend: str = "nvrtc",
+        *,
+        enable_cooperative_groups: bool = False,
     ) -> None:
         plain = name.isidentifier()
         self._setup(
@@ -194,6 +207,7 @@ class RawKernel:
                 options=options,
                 backend=backend,
                 name_expressions=() if plain else (name,),
+                enable_cooperative_groups=enable_cooperative_groups,
             ),
             name,
         )
@@ -204,6 +218,7 @@ class RawKernel:
         self.options = module.options
         self.backend = module.backend
         self.file_path = module.file_path
+        self.enable_cooperative_groups = module.enable_cooperative_groups
         self._module = module
         self._functions: dict[int, Function] = {}
 
@@ -261,7 +276,7 @@ class RawKernel:
             if arrays.is_array(value) and value.device_id != device_id:
                 arrays.device_of([(f"argument {k}", value)], self.name, device_id)
         function = self._functions.get(device_id) or self.kernel
-        function.launch(grid, block, args, shared_mem, stream)
+        function.launch(grid, block, args, shared_mem, stream, self.enable_cooperative_groups)
 
     @property
     def attributes(self) -> dict[str, int]:

@@ -8,13 +8,13 @@ refused with the same error code, and `last_error_detail` has the reason.
 
 Each module below imports only from those before it: `results`, `attributes`,
 `libc`, `context`, `policies`, `queues`, `stream`, `memory`, `copies`, `module`,
-`workers`, `launch`; ``compiler/`` stands beside them and knows nothing of devices.
+`workers`, `launch`, `cooperative`; ``compiler/`` stands beside them and knows nothing of devices.
 """
 
 from __future__ import annotations
 
 from ndgpu import driver as _seam
-from ndgpu.driver.host import context, copies, launch, memory, module, results, stream
+from ndgpu.driver.host import context, cooperative, copies, launch, memory, module, results, stream
 
 __all__ = ["compile_target", "last_error_detail", "load_library"]
 
@@ -33,7 +33,7 @@ def load_library(name: str) -> None:
 
 globals().update(
     (name, getattr(part, name))
-    for part in (results, context, stream, memory, copies, module, launch)
+    for part in (results, context, stream, memory, copies, module, launch, cooperative)
     for name in _seam.FUNCTIONS
     if hasattr(part, name)
 )

@@ -22,7 +22,7 @@ from ndgpu.driver.host.results import OK, SUCCESS, fail
 if TYPE_CHECKING:
     from ndgpu.driver.host.compiler import Kernel, Program
 
-__all__ = ["Function", "Module", "bad_function", "functions"]
+__all__ = ["Function", "Module", "active_blocks", "bad_function", "functions"]
 
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 _BAD_HANDLE = CUresult.CUDA_ERROR_INVALID_HANDLE
@@ -77,10 +77,12 @@ class Module:
                 return False
             self.blocks[variable.name] = block
             self.addresses[index] = block.address
+        functions = checks.functions()
         for variable in variables:
             address = self.blocks[variable.name].address
             libc.memset(address, 0, variable.size)
-            libc.memmove(address, variable.data, min(len(variable.data), variable.size))
+            data = functions.get(variable.name) or variable.data
+            libc.memmove(address, data, min(len(data), variable.size))
             for offset, name, addend in variable.relocations:
                 pointer = self.blocks[name].address + addend
                 libc.memmove(address + offset, pointer.to_bytes(8, "little"), 8)
@@ -280,7 +282,7 @@ def _device(function: Function, name: str) -> int:
     return function.context.device.attributes[int(attribute)]
 
 
-def _active_blocks(function: Function, block: int, dynamic: int) -> int:
+def active_blocks(function: Function, block: int, dynamic: int) -> int:
     """How many blocks fit on a multiprocessor, by the figures of the device's attributes."""
     kernel = function.kernel
     if block > min(kernel.max_threads, _device(function, "MAX_THREADS_PER_BLOCK")):
@@ -310,7 +312,7 @@ def cuOccupancyMaxActiveBlocksPerMultiprocessor(
     if blockSize <= 0:
         detail = f"cuOccupancyMaxActiveBlocksPerMultiprocessor: a block of {blockSize} threads"
         return fail(_INVALID, detail, 1)
-    return SUCCESS, _active_blocks(function, blockSize, dynamicSMemSize)
+    return SUCCESS, active_blocks(function, blockSize, dynamicSMemSize)
 
 
 def cuOccupancyMaxPotentialBlockSize(
@@ -337,7 +339,7 @@ def cuOccupancyMaxPotentialBlockSize(
     # From the largest down, so that of equals the largest is kept.
     for size in [most, *range((most - 1) // step * step, 0, -step)]:
         shared = dynamic(size) if dynamic is not None else dynamicSMemSize
-        active = _active_blocks(function, size, shared)
+        active = active_blocks(function, size, shared)
         if active * size > best:
             best, grid, block = active * size, active, size
     return SUCCESS, grid * _device(function, "MULTIPROCESSOR_COUNT"), block

@@ -149,7 +149,7 @@ def addresses() -> dict[str, int]:
     return {
         **{
             f"@{name}": ctypes.cast(library[name], ctypes.c_void_p).value or 0
-            for name in ("malloc", "free", "clock_gettime")
+            for name in ("malloc", "free", "clock_gettime", "sched_yield")
         },
         "@vprintf": ctypes.cast(_print, ctypes.c_void_p).value or 0,
         "@assertfail": ctypes.cast(_assert_failed, ctypes.c_void_p).value or 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import lanewise
+from . import grid, lanewise
 from .atomics import Atomics
 from .builder import Value
 from .dataflow import Step
@@ -70,7 +70,10 @@ class Lanes(Atomics):
             return Held(UNIFORM, self._clock(name))
         if name in _TIMERS:
             return Held(UNIFORM, self._timer(name))
-        raise self.error(f"special register {name} is not known", step)
+        found = grid.environment(self, name)
+        if found is None:
+            raise self.error(f"special register {name} is not known", step)
+        return found
 
     def _clock(self, name: str) -> Value:
         b = self.b

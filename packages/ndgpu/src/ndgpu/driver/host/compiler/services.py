@@ -30,6 +30,8 @@ def variables(module: Module, text: str) -> list[Variable]:
     called = [holder for name, holder in _CALLED.items() if name in module.functions]
     if "%globaltimer" in text:
         called.append("@clock_gettime")
+    if "%envreg" in text:
+        called.append("@sched_yield")
     return [
         Variable(holder, "const", 8, 8, known[holder].to_bytes(8, "little")) for holder in called
     ]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import mma, services
+from . import grid, mma, services
 from .builder import Value
 from .cfg import Block
 from .dataflow import Dataflow, Step, bits
@@ -399,7 +399,7 @@ def check_barriers(blocks: Iterable[Block], kernel: str) -> None:
 
 
 _EMITTERS = {
-    "ld": Writer.load,
+    "ld": grid.load,
     "ldu": Writer.load,
     "st": Writer.store,
     "atom": Writer.atomic,
