@@ -97,10 +97,10 @@ __device__ void scan_row(const typename Op::In* x, typename Op::Out* y,
 #pragma unroll
     for (int k = 0; k < SCAN_ITEMS; ++k) {
       const int p = k * SCAN_THREADS + t;
-      if (p < count) tile[p] = Op::load(from[at + p]);
+      tile[p] = p < count ? Op::load(from[at + p]) : T();
     }
     __syncthreads();
-    // Elements past the end are garbage: they lie behind all others and reach none of them.
+    // What stands for elements past the end lies behind all others and reaches none of them.
     T item[SCAN_ITEMS];
     item[0] = tile[t * SCAN_ITEMS];
 #pragma unroll

@@ -328,3 +328,52 @@ def test_memory_of_any_kind_may_be_used(lab):
     for x in (pinned, managed):
         assert bench.run("k", 2, 64, x, y, N) == (0, "")
     assert bench.run("k", 2, 64, managed, y, N + 1)[0] == ILLEGAL
+
+
+def test_matrices_of_a_warp_are_checked_row_by_row(lab):
+    bench = lab("""extern "C" __global__ void k(const void* a, float* d, int n) {
+  asm volatile("{ .reg .b32 a<8>, b<8>; .reg .f32 c<8>;"
+    "wmma.load.a.sync.aligned.row.m16n16k16.f16 {a0, a1, a2, a3, a4, a5, a6, a7}, [%0], %2;"
+    "wmma.store.d.sync.aligned.row.m16n16k16.f32 [%1], {c0, c1, c2, c3, c4, c5, c6, c7}, 16; }"
+    :: "l"(a), "l"(d), "r"(n) : "memory");
+}
+""")
+    a, d = bench.put(np.ones(16 * 16, np.float16)), bench.empty(16 * 16 * 4)
+    assert bench.run("k", 1, 32, a, d, 16) == (0, "")
+    code, detail = bench.run("k", 1, 32, a, d, 17)
+    assert code == ILLEGAL and "32-byte read out of bounds" in detail
+    assert "by thread (15, 0, 0)" in detail
+
+
+def test_matrices_of_eight_rows_are_checked(lab):
+    bench = lab("""extern "C" __global__ void k(int* y, int n) {
+  __shared__ __align__(16) int s[96];
+  int t = threadIdx.x, x;
+  for (int i = t; i < 96; i += 32) s[i] = i;
+  __syncwarp();
+  unsigned at = (unsigned)__cvta_generic_to_shared(s) + t % 8 * n;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];" : "=r"(x) : "r"(at));  // bug
+  y[t] = x;
+}
+""")
+    y = bench.empty(128)
+    assert bench.run("k", 1, 32, y, 48) == (0, "")
+    code, detail = bench.run("k", 1, 32, y, 64)
+    assert code == ILLEGAL and "out of bounds in shared memory" in detail
+    assert f"kernel.cu:{bench.line('// bug')}" in detail
+
+
+def test_memory_that_a_kernel_allocates_is_checked(lab):
+    bench = lab("""extern "C" __global__ void k(float* y, int n) {
+  float* p = (float*)malloc(4 * 8);
+  for (int i = 0; i < n; i++)
+    p[i] = i + threadIdx.x;  // bug
+  y[threadIdx.x] = p[7];
+  free(p);
+}
+""")
+    y = bench.empty(4 * N)
+    assert bench.run("k", 1, 40, y, 8) == (0, "")
+    code, detail = bench.run("k", 1, 40, y, 9)
+    assert code == ILLEGAL and "is right past the end of an allocation of 32 bytes" in detail
+    assert f"kernel.cu:{bench.line('// bug')}: p[i]" in detail

@@ -18,6 +18,7 @@ import mmap
 import os
 import re
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from ndgpu.driver.host.compiler.trace import Trace
 
 __all__ = [
-    "ARENA", "active", "arena", "explain", "fill", "freed_before", "guarded", "instruct", "move",
-    "obtain", "release", "trace", "traced", "use", "where",
+    "ARENA", "active", "arena", "explain", "fill", "freed_before", "functions", "guarded",
+    "instruct", "move", "obtain", "release", "trace", "traced", "use", "where",
 ]  # fmt: skip
 
 ARENA = -1
@@ -94,10 +95,15 @@ class Arena:
         self.records = _records
         self.freed: deque[Record] = deque(maxlen=_REMEMBERED)
         self._starts: list[int] = []
+        self._lock = threading.RLock()
         self._next = base + _PAGE
 
     def allocate(self, size: int, kind: str, state: int) -> int:
         """Return the address of `size` bytes; 0 if no such range is free."""
+        with self._lock:
+            return self._allocate(size, kind, state)
+
+    def _allocate(self, size: int, kind: str, state: int) -> int:
         gap = min(max(1024, size // 4), 1 << 20)
         address = self._place(size + gap)
         if not address:
@@ -128,6 +134,10 @@ class Arena:
 
     def release(self, address: int) -> None:
         """Make a range inaccessible and give its pages back."""
+        with self._lock:
+            self._release(address)
+
+    def _release(self, address: int) -> None:
         record = self.records.pop(address)
         del self._starts[bisect.bisect_left(self._starts, address)]
         record.freed = _callers()
@@ -185,6 +195,29 @@ def obtain(size: int, kind: str) -> tuple[int, int, int]:
     unwritten = "init" in active and kind == "device"
     state = _ALLOCATED if unwritten else _WRITTEN
     return arena().allocate(size, kind, state), ARENA, size
+
+
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)
+def _malloc(size: int) -> int:
+    state = _ALLOCATED if "init" in active else _WRITTEN
+    return arena().allocate(max(size, 1), "kernel", state)
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+def _free(address: int | None) -> None:
+    if address and address in _records:
+        arena().release(address)
+
+
+def functions() -> dict[str, bytes]:
+    """Addresses of what kernels are to call for ``malloc`` and ``free``, by the holder's name."""
+    if not guarded():
+        return {}
+    given = {"@malloc": _malloc, "@free": _free}
+    return {
+        name: (ctypes.cast(f, ctypes.c_void_p).value or 0).to_bytes(8, "little")
+        for name, f in given.items()
+    }
 
 
 def release(address: int) -> None:

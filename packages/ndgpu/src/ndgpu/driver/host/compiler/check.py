@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -63,6 +64,8 @@ _NUMBERS = {name: place for place, name in enumerate(KINDS, 1)}
 _READ, _WRITE, _ATOMIC, _VOLATILE = 1 << 16, 1 << 17, 1 << 18, 1 << 19
 _SPACES = {"generic": 0, "global": 1, "const": 1, "shared": 2, "local": 3}
 _SPACE_SHIFT = 20
+# Accesses by the lanes of a warp together, which come down to gathers and scatters.
+_WHOLE = frozenset(("ldmatrix",))
 
 # Places in the header of the records, in units of 8 bytes.
 _HEADER = {
@@ -171,6 +174,7 @@ class CheckedWriter(Writer):
         super().__init__(flow, variant, layout, variables)
         self.races = "race" in checks
         self.initialised = "init" in checks
+        self._whole: Step | None = None  # an access by the lanes of a warp together
         self.wanted = bool(checks & WRITTEN)
         self.addressed = bool(checks & {"memory", "init"})
         local = [v for v in flow.flat.variables.values() if v.name in layout.local]
@@ -279,9 +283,53 @@ class CheckedWriter(Writer):
             self._check_access(step)
         elif opcode in ("atom", "red"):
             self._check_atomic(step)
+        self._whole = step if self.wanted and opcode in _WHOLE else None
         super()._step(step)
         if opcode in WARP_OPCODES or opcode in ("bar", "barrier"):
             self._advance("clock")
+
+    def _gathered(
+        self, addresses: Value, type: str, count: int, volatile: bool, rare: bool = False
+    ) -> list[Value]:
+        if self._whole is not None:
+            self._ask_each(self._whole, addresses, [type] * count, _READ)
+        return super()._gathered(addresses, type, count, volatile, rare)
+
+    def _scatter(
+        self, addresses: Value, values: Sequence[Value], volatile: bool, rare: bool = False
+    ) -> None:
+        if self._whole is not None:
+            self._ask_each(self._whole, addresses, [v.type for v in values], _WRITE)
+        super()._scatter(addresses, values, volatile, rare)
+
+    def _ask_each(self, step: Step, addresses: Value, types: Sequence[str], flags: int) -> None:
+        b, mask, wide = self.b, self.lane_number(), self.b.ir_type("i64", True)
+        flags |= _SPACES[_space(step)] << _SPACE_SHIFT
+        for i, type in enumerate(types):
+            size = BITS[type] // 8
+            at = b.binary("add", addresses, b.const("i64", i * size, True)) if i else addresses
+            self._verdict(
+                f"call i32 @check.access({b.typed(at)}, {wide} zeroinitializer, {mask.type} "
+                f"{mask.text}, ptr %check, i32 {step.ins.line}, i32 {size | size << 8 | flags})"
+            )
+
+    def at_matrix(
+        self, step: Step, base: Value, apart: Value, rows: int, length: int, size: int
+    ) -> None:
+        """A warp accesses the rows of a matrix: lane i is asked about row i."""
+        if not self.wanted:
+            return
+        b = self.b
+        stride = b.binary("mul", b.cast("zext", apart, "i64"), b.const("i64", size))
+        offsets = b.binary("mul", b.splat(stride), self.lanes_times("i64", 1))
+        at = b.binary("add", b.splat(base), offsets)
+        flags = _READ if step.ins.opcode == "wmma.load" else _WRITE
+        flags |= _SPACES[_space(step)] << _SPACE_SHIFT
+        self._verdict(
+            f"call i32 @check.access({b.typed(at)}, {b.ir_type('i64', True)} zeroinitializer, i32 "
+            f"{(1 << rows) - 1}, ptr %check, i32 {step.ins.line}, "
+            f"i32 {length * size | size << 8 | flags})"
+        )
 
     def _check_access(self, step: Step) -> None:
         if not self.wanted:
@@ -305,7 +353,7 @@ class CheckedWriter(Writer):
         if not self.wanted:
             return
         modifiers = step.ins.modifiers
-        space = next((m for m in modifiers if m in _SPACES), "generic")
+        space = _space(step)
         flags = _WRITE | _ATOMIC
         if "exch" not in modifiers:
             flags |= _READ
@@ -365,6 +413,10 @@ class CheckedWriter(Writer):
                     f"i32 {site})"
                 )
         super()._arrive(block)
+
+
+def _space(step: Step) -> str:
+    return next((m for m in step.ins.modifiers if m in _SPACES), "generic")
 
 
 def _field(name: str, base: str, offset: int) -> list[str]:

@@ -58,6 +58,14 @@ class Memory(Emitter):
 
     streams = False
 
+    def at_matrix(
+        self, step: Step, base: Value, apart: Value, rows: int, length: int, size: int
+    ) -> None:
+        """A warp accesses rows, as many elements apart, of so many elements of that size.
+
+        Code with checks (`check`) asks here whether it may.
+        """
+
     # -- addresses ------------------------------------------------------------------------
 
     def place(self, operand: Operand, space: str, step: Step) -> Place:

@@ -467,6 +467,9 @@ def _wmma_memory(w: Lanes, step: Step) -> None:
             step_by = b.emit(f"extractelement {b.typed(every)}, i32 0", "i32", False)
     else:
         step_by = b.const("i32", fragment.columns if layout == "row" else fragment.rows)
+    extent = (fragment.rows, fragment.columns)
+    count, length = extent if layout == "row" else extent[::-1]
+    w.at_matrix(step, base, step_by, count, length, BITS[_ELEMENTS[type].memory] // 8)
     if load:
         area = _area(w, "m", fragment)
     else:
