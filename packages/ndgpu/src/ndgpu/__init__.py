@@ -21,6 +21,12 @@ import types as _types
 import typing as _typing
 
 import numpy as _numpy
+from numpy import False_ as False_
+from numpy import ScalarType as ScalarType
+from numpy import True_ as True_
+from numpy import base_repr as base_repr
+from numpy import binary_repr as binary_repr
+from numpy import bool as bool
 from numpy import bool_ as bool_
 from numpy import broadcast_shapes as broadcast_shapes
 from numpy import byte as byte
@@ -31,16 +37,21 @@ from numpy import complexfloating as complexfloating
 from numpy import csingle as csingle
 from numpy import double as double
 from numpy import dtype as dtype
+from numpy import dtypes as dtypes
 from numpy import e as e
 from numpy import errstate as errstate
 from numpy import euler_gamma as euler_gamma
+from numpy import exceptions as exceptions
 from numpy import finfo as finfo
 from numpy import float16 as float16
 from numpy import float32 as float32
 from numpy import float64 as float64
 from numpy import floating as floating
+from numpy import format_float_positional as format_float_positional
+from numpy import format_float_scientific as format_float_scientific
 from numpy import generic as generic
 from numpy import get_printoptions as get_printoptions
+from numpy import geterr as geterr
 from numpy import half as half
 from numpy import iinfo as iinfo
 from numpy import inexact as inexact
@@ -53,9 +64,14 @@ from numpy import int_ as int_
 from numpy import intc as intc
 from numpy import integer as integer
 from numpy import intp as intp
+from numpy import isdtype as isdtype
 from numpy import issubdtype as issubdtype
+from numpy import iterable as iterable
+from numpy import little_endian as little_endian
+from numpy import long as long
 from numpy import longlong as longlong
 from numpy import min_scalar_type as min_scalar_type
+from numpy import mintypecode as mintypecode
 from numpy import nan as nan
 from numpy import ndindex as ndindex
 from numpy import newaxis as newaxis
@@ -64,9 +80,12 @@ from numpy import pi as pi
 from numpy import printoptions as printoptions
 from numpy import promote_types as promote_types
 from numpy import set_printoptions as set_printoptions
+from numpy import seterr as seterr
 from numpy import short as short
 from numpy import signedinteger as signedinteger
 from numpy import single as single
+from numpy import typecodes as typecodes
+from numpy import typename as typename
 from numpy import ubyte as ubyte
 from numpy import uint as uint
 from numpy import uint8 as uint8
@@ -75,6 +94,7 @@ from numpy import uint32 as uint32
 from numpy import uint64 as uint64
 from numpy import uintc as uintc
 from numpy import uintp as uintp
+from numpy import ulong as ulong
 from numpy import ulonglong as ulonglong
 from numpy import unsignedinteger as unsignedinteger
 from numpy import ushort as ushort
@@ -115,6 +135,7 @@ from ndgpu.core.transfer import array as array
 from ndgpu.core.transfer import asarray as asarray
 from ndgpu.core.transfer import asnumpy as asnumpy
 from ndgpu.core.ufunc import ufunc as ufunc
+from ndgpu.interop import left_out as _left_out
 from ndgpu.interop import numpy_functions as _numpy_functions
 from ndgpu.kernels import ElementwiseKernel as ElementwiseKernel
 from ndgpu.kernels import RawKernel as RawKernel
@@ -127,6 +148,7 @@ from ndgpu.linalg.product import outer as outer
 from ndgpu.linalg.product import tensordot as tensordot
 from ndgpu.linalg.product import vdot as vdot
 from ndgpu.linalg.product import vecdot as vecdot
+from ndgpu.routines import emath as emath
 from ndgpu.routines.correlation import corrcoef as corrcoef
 from ndgpu.routines.correlation import cov as cov
 from ndgpu.routines.creation import arange as arange
@@ -159,6 +181,7 @@ from ndgpu.routines.differences import trapezoid as trapezoid
 from ndgpu.routines.differences import unwrap as unwrap
 from ndgpu.routines.functional import apply_along_axis as apply_along_axis
 from ndgpu.routines.functional import apply_over_axes as apply_over_axes
+from ndgpu.routines.functional import broadcast as broadcast
 from ndgpu.routines.functional import vectorize as vectorize
 from ndgpu.routines.grids import c_ as c_
 from ndgpu.routines.grids import diag_indices as diag_indices
@@ -403,7 +426,9 @@ def __getattr__(name: str) -> _typing.Any:
     if name == "bfloat16":
         # ml_dtypes is imported only where it is asked for.
         return _importlib.import_module("ml_dtypes").bfloat16
-    raise AttributeError(f"module 'ndgpu' has no attribute {name!r}")
+    reason = _left_out.LEFT_OUT.get(name) or _left_out.PLANNED.get(name)
+    text = f": {reason}" if reason else ""
+    raise AttributeError(f"module 'ndgpu' has no attribute {name!r}{text}")
 
 
 _numpy_functions.register(globals())

@@ -15,6 +15,7 @@ from ndgpu import runtime
 from ndgpu.core import casts, layout, views
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
+from ndgpu.core.placement import as_device
 
 __all__ = ["array", "asarray", "asnumpy", "from_host", "from_pickle", "to_host"]
 
@@ -118,6 +119,8 @@ def array(
     order: str = "K",
     subok: bool = False,
     ndmin: int = 0,
+    ndmax: int = 0,
+    like: Any = None,
 ) -> ndarray:
     """Make a device array from anything NumPy makes an array from, or from a device array.
 
@@ -137,6 +140,10 @@ def array(
         Accepted for NumPy's sake; there are no subclasses.
     ndmin : int
         Axes of length one are put in front up to this number.
+    ndmax : int
+        Most axes that nested sequences make; 0 is NumPy's own limit.
+    like : object
+        Accepted for NumPy's sake.
 
     Returns
     -------
@@ -168,15 +175,34 @@ def array(
         if isinstance(object, (list, tuple)) and _holds_device_array(object):
             result = _from_device(_stack(object), dtype, None, order)
         else:
-            host = np.asarray(object, None if dtype is None else as_dtype(dtype))
+            wanted = None if dtype is None else as_dtype(dtype)
+            limit = {"ndmax": ndmax} if ndmax else {}
+            host = np.array(object, wanted, copy=None, **limit)  # type: ignore[call-overload]
             result = _upload(host, order)
     if ndmin > result.ndim:
         result = views.reshape(result, (1,) * (ndmin - result.ndim) + result._shape)
     return result
 
 
-def asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: bool | None = None) -> ndarray:
-    """Return `a` as an array on the current device, itself if it is one already; see `array`.
+def asarray(
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    *,
+    device: Any = None,
+    copy: bool | None = None,
+    like: Any = None,
+) -> ndarray:
+    """Return `a` as an array on a device, itself if it is one already; see `array`.
+
+    Parameters
+    ----------
+    a, dtype, order, copy
+        As for `array`.
+    device : ndgpu.cuda.Device or int, optional
+        The current device by default.
+    like : object
+        Accepted for NumPy's sake.
 
     Examples
     --------
@@ -185,6 +211,9 @@ def asarray(a: Any, dtype: Any = None, order: str = "K", *, copy: bool | None = 
     >>> ndgpu.asarray(x) is x
     True
     """
+    if device is not None:
+        with as_device(device):
+            return asarray(a, dtype, order, copy=copy)
     if (
         type(a) is ndarray
         and dtype is None

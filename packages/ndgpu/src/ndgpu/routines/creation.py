@@ -17,6 +17,7 @@ from ndgpu.core import casts, layout, views
 from ndgpu.core.codegen import compute_dtype, convert
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
+from ndgpu.core.placement import placed
 from ndgpu.core.transfer import array, asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.kernels.elementwise import Elementwise, Operand
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 
+@placed()
 def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     """Return a new array whose elements are not set.
 
@@ -70,6 +72,7 @@ def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     return allocate(shape, dtype) if order == "C" else ndarray(shape, dtype, order=order)
 
 
+@placed()
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> ndarray:
     """Return a new array with every element `fill_value`.
 
@@ -96,6 +99,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> nd
     return result
 
 
+@placed()
 def zeros(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     """Return a new array of zeros.
 
@@ -116,6 +120,7 @@ def zeros(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     return result
 
 
+@placed()
 def ones(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     """Return a new array of ones; parameters as for `zeros`."""
     result = empty(shape, dtype, order)
@@ -123,6 +128,7 @@ def ones(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     return result
 
 
+@placed(like=False)
 def empty_like(
     prototype: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
 ) -> ndarray:
@@ -138,6 +144,7 @@ def empty_like(
     return casts.allocate_in_order(shape, dtype, prototype, order)
 
 
+@placed(like=False)
 def zeros_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
 ) -> ndarray:
@@ -147,6 +154,7 @@ def zeros_like(
     return result
 
 
+@placed(like=False)
 def ones_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
 ) -> ndarray:
@@ -156,6 +164,7 @@ def ones_like(
     return result
 
 
+@placed(like=False)
 def full_like(
     a: Any,
     fill_value: Any,
@@ -188,6 +197,7 @@ def _ramp_kernel(dtype: np.dtype) -> Elementwise:
     )
 
 
+@placed()
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> ndarray:
     """Return numbers from `start` up to, but not including, `stop`.
 
@@ -254,6 +264,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> nd
     return result
 
 
+@placed(like=False)
 def linspace(
     start: Any,
     stop: Any,
@@ -347,6 +358,7 @@ def _linspace_kernel(kind: np.dtype, target: np.dtype) -> Elementwise:
     )
 
 
+@placed()
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = float, order: str = "C") -> ndarray:
     """Return an array of zeros with ones on a diagonal.
 
@@ -371,6 +383,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = float, order: str
     return result
 
 
+@placed()
 def identity(n: int, dtype: Any = None) -> ndarray:
     """Return the square identity array."""
     return eye(n, dtype=float if dtype is None else dtype)
@@ -395,6 +408,7 @@ def diag(v: Any, k: int = 0) -> ndarray:
     raise ValueError("Input must be 1- or 2-d.")
 
 
+@placed()
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = float) -> ndarray:
     """Return an array with ones at and below a diagonal, zeros above."""
     rows = views.reshape(arange(N), (-1, 1))
@@ -446,21 +460,29 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     return tuple(casts.copy(g) for g in grids) if copy else tuple(grids)
 
 
-def ascontiguousarray(a: Any, dtype: Any = None) -> ndarray:
+def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return `a` as a C-contiguous device array of at least one axis."""
     return array(a, dtype, copy=None, order="C", ndmin=1)
 
 
-def asfortranarray(a: Any, dtype: Any = None) -> ndarray:
+def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return `a` as a Fortran-contiguous device array of at least one axis."""
     return array(a, dtype, copy=None, order="F", ndmin=1)
 
 
-def asanyarray(a: Any, dtype: Any = None, order: str = "K") -> ndarray:
+def asanyarray(
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    *,
+    device: Any = None,
+    copy: bool | None = None,
+    like: Any = None,
+) -> ndarray:
     """Return `a` as a device array; the same as `asarray`."""
-    return asarray(a, dtype, order)
+    return asarray(a, dtype, order, device=device, copy=copy)
 
 
-def copy(a: Any, order: str = "K") -> ndarray:
+def copy(a: Any, order: str = "K", subok: bool = False) -> ndarray:
     """Return a copy of `a`."""
     return array(a, order=order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ndgpu.core.ndarray import ndarray
 from ndgpu.core.transfer import asarray, asnumpy
 from ndgpu.routines.manipulation import stack
 
-__all__ = ["apply_along_axis", "apply_over_axes", "vectorize"]
+__all__ = ["apply_along_axis", "apply_over_axes", "broadcast", "vectorize"]
 
 
 def apply_along_axis(
@@ -75,6 +76,37 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> ndarray:
                 raise ValueError("function is not returning an array of the correct shape")
         result = found
     return result
+
+
+class broadcast:
+    """The shape to which arrays broadcast, and the arrays as views of that shape.
+
+    Attributes
+    ----------
+    shape, ndim, nd, size, numiter
+        Of the broadcast, and the number of arrays.
+    values : tuple of ndarray
+        The arrays, broadcast.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.broadcast(ndgpu.ones((3, 1)), [1, 2]).shape
+    (3, 2)
+    """
+
+    def __init__(self, *args: Any) -> None:
+        arrays = [asarray(a) for a in args]
+        self.shape = layout.broadcast_shape([a._shape for a in arrays]) if arrays else ()
+        self.values = tuple([views.broadcast_to(a, self.shape) for a in arrays])
+        self.ndim = self.nd = len(self.shape)
+        self.size = prod(self.shape)
+        self.numiter = len(arrays)
 
 
 class vectorize:

@@ -12,7 +12,8 @@ import numpy as np
 
 from ndgpu.core import protocol, reductions, scans, sorting
 from ndgpu.core.ndarray import ndarray
-from ndgpu.core.transfer import asnumpy
+from ndgpu.core.placement import as_device
+from ndgpu.core.transfer import asarray, asnumpy
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.routines.mathematics import around, clip, trace
 from ndgpu.routines.sampling import searchsorted
@@ -79,6 +80,16 @@ def _dump(self: ndarray, file: Any) -> None:
         pickle.dump(self, stream)
 
 
+def _to_device(self: ndarray, device: Any, /, *, stream: Any = None) -> ndarray:
+    """Return the array on a device: itself, or a copy; ``stream`` is the copy's."""
+    if as_device(device) == self.device:
+        return self
+    if stream is None:
+        return asarray(self, device=device)
+    with stream:
+        return asarray(self, device=device)
+
+
 def _class_getitem(cls: type, item: Any) -> types.GenericAlias:
     return types.GenericAlias(cls, item)
 
@@ -104,6 +115,7 @@ protocol.attach(
     round=around,
     searchsorted=searchsorted,
     sort=sorting.sort_in_place,
+    to_device=_to_device,
     tofile=_tofile,
     trace=trace,
 )
