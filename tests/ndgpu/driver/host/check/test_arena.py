@@ -4,7 +4,9 @@ import ctypes
 
 import pytest
 
+from ndgpu.compile import compile_source
 from ndgpu.driver.host import checks
+from ndgpu.driver.host.compiler import load
 from ndgpu.driver.host.compiler.check import STATES
 
 NONE, ALLOCATED, WRITTEN = STATES.values()
@@ -70,3 +72,24 @@ def test_no_room_is_told(arena):
     assert all(b - a >= 4096 for a, b in zip(sorted(held), sorted(held)[1:], strict=False))
     arena.release(held[3])
     assert arena.allocate(4096, "device", WRITTEN) == held[3]
+
+
+def test_code_without_checks_has_none_of_this(monkeypatch):
+    monkeypatch.delenv("NDGPU_HOST_CHECK", raising=False)
+    source = """extern "C" __global__ void k(float* y) {
+  __shared__ float s[64];
+  s[threadIdx.x] = 1;
+  __syncthreads();
+  y[threadIdx.x] = s[63 - threadIdx.x];
+}
+"""
+    ptx = compile_source(source).data.decode().strip("\0")
+    assert ".loc" not in ptx and "//@" not in ptx
+    plain, checked = (
+        load(ptx, wanted).kernels["k"] for wanted in (frozenset(), frozenset(("race", "leak")))
+    )
+    block = (64, 1, 1)
+    assert plain.checks == frozenset() and checked.checks == {"race"}
+    assert "check" not in plain.ir(block) and "@check.access" in checked.ir(block)
+    assert plain.scratch_bytes(block, 0) < checked.scratch_bytes(block, 0)
+    assert load(ptx, frozenset(("leak",))).kernels["k"].checks == frozenset()
