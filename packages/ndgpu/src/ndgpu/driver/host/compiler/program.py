@@ -1,13 +1,15 @@
 """PTX modules as the host driver sees them: kernels with native entries, and variables.
 
 A kernel is compiled for a class of block shapes when a launch first needs it; the object code is
-kept in the disk cache under a key that holds the PTX, the class, the CPU and this compiler.
+kept in the disk cache under a key that holds the PTX, the class, the CPU and this compiler.  So is
+what a launch has to know, and then PTX that was loaded before is not even parsed.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from .cfg import build
 from .check import WRITTEN, CheckedWriter, area_bytes, source_of
 from .dataflow import Dataflow, Step
 from .errors import PtxError
+from .facts import Facts, decode, encode
 from .frames import Layout, layout, rounded
 from .inline import flatten
 from .shapes import WARP_OPCODES, Variant
@@ -31,6 +34,7 @@ from .writer import Writer, check_barriers
 __all__ = ["Kernel", "Program", "load"]
 
 _WARP = 32
+_FRAME = struct.Struct("<Q")  # what precedes object code: the size of a warp's frame
 _WARP_REGISTERS = ("%laneid", "%lanemask_", "%warpid", "%nwarpid")
 
 
@@ -49,27 +53,83 @@ class Program:
     def __init__(
         self, text: str, checks: frozenset[str] = frozenset(), trace: Trace | None = None
     ) -> None:
-        module = ptx.parse(text)
+        self.text = text
+        self._flows: dict[str, Dataflow] = {}
         self.checks = checks & WRITTEN
-        self.files = module.files
         self.trace = trace
         self.source = source_of(text) if checks or trace else {}
         self.digest = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
-        calls = CallGraph(module)
-        variables = [calls.resolved(v) for v in module.variables.values()]
-        self.variables = [v for v in variables if v.space in ("global", "const")]
-        self.variables += services.variables(module, text)
-        names = {v.name for v in self.variables}
-        for variable in self.variables:
+        key = _digest("facts", self.digest, _compiler())
+        known = None if checks or trace else diskcache.default().get(key)
+        if known is None:
+            self.variables = self._variables()
+            functions = self.module.functions.values()
+            kernels = {f.name: self._facts(f) for f in functions if f.entry and f.defined}
+        else:
+            self.variables, kernels = decode(known)
+        self.kernels = {name: Kernel(self, name, facts) for name, facts in kernels.items()}
+        if known is None:
+            for kernel in self.kernels.values():
+                kernel.check()
+            if not (checks or trace):
+                diskcache.default().put(key, encode(self.variables, kernels))
+
+    # -- what has to be parsed ---------------------------------------------------------------
+
+    @functools.cached_property
+    def module(self) -> Module:
+        """The module's syntax."""
+        return ptx.parse(self.text)
+
+    @functools.cached_property
+    def calls(self) -> CallGraph:
+        """Which of its functions call which."""
+        return CallGraph(self.module)
+
+    @property
+    def files(self) -> dict[int, str]:
+        """Names of source files by number, where lines are known."""
+        return self.module.files
+
+    def flow(self, name: str) -> Dataflow:
+        """A kernel's instructions in basic blocks."""
+        found = self._flows.get(name)
+        if found is None:
+            flat = link(flatten(self.module, self.module.functions[name], self.calls))
+            graph = build(flat)
+            check_barriers(graph.blocks, name)
+            found = self._flows[name] = Dataflow(flat, graph)
+        return found
+
+    def _resolved(self) -> list[Variable]:
+        return [self.calls.resolved(v) for v in self.module.variables.values()]
+
+    def _variables(self) -> list[Variable]:
+        variables = [v for v in self._resolved() if v.space in ("global", "const")]
+        variables += services.variables(self.module, self.text)
+        names = {v.name for v in variables}
+        for variable in variables:
             for _, name, _ in variable.relocations:
                 if name not in names:
                     raise PtxError(f"{variable.name} holds the address of {name}, unknown here")
-        shared = [v for v in variables if v.space == "shared"]
-        self.kernels = {
-            f.name: Kernel(self, module, calls, f, shared)
-            for f in module.functions.values()
-            if f.entry and f.defined
-        }
+        return variables
+
+    def _facts(self, function: Function) -> Facts:
+        flow = self.flow(function.name)
+        used = _symbols(flow)
+        shared = [v for v in self._resolved() if v.space == "shared"]
+        own = flow.flat.variables.values()
+        static = [*own, *(v for v in shared if v.size and v.name in used)]
+        dynamic = [v for v in shared if not v.size]
+        barriers = any(block.kind == "barrier" for block in flow.graph.blocks)
+        return Facts(
+            function.params,
+            function.max_threads,
+            min(255, max((n.bit_count() for n in flow.live_in), default=0) + 8),
+            layout(static, dynamic, barriers),
+            {v.name: v.size for v in static},
+            _tells_warps(flow),
+        )
 
 
 class Kernel:
@@ -94,39 +154,36 @@ class Kernel:
         Registers of 32 bits that a thread needs at most at once, as far as PTX tells.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        module: Module,
-        calls: CallGraph,
-        function: Function,
-        shared: list[Variable],
-    ) -> None:
+    def __init__(self, program: Program, name: str, facts: Facts) -> None:
         self.program = program
-        self.name = function.name
+        self.name = name
         trace = program.trace
         self.trace = trace if trace is not None and trace.wants(self.name) else None
         self.checks = program.checks | {"trace"} if self.trace else program.checks
-        self.params: list[Param] = function.params
-        self.max_threads = function.max_threads
-        flat = link(flatten(module, function, calls))
-        graph = build(flat)
-        check_barriers(graph.blocks, self.name)
-        self.flow = Dataflow(flat, graph)
-        used = _symbols(self.flow)
-        static = [*flat.variables.values(), *(v for v in shared if v.size and v.name in used)]
-        dynamic = [v for v in shared if not v.size]
-        self.sizes = {v.name: v.size for v in static}
-        barriers = any(block.kind == "barrier" for block in graph.blocks)
-        self.layout: Layout = layout(static, dynamic, barriers)
+        self.params: list[Param] = facts.params
+        self.max_threads = facts.max_threads
+        self.sizes = facts.sizes
+        self.layout: Layout = facts.layout
         self.shared_bytes = self.layout.shared_bytes
         self.local_bytes = self.layout.local_bytes
-        self.registers = min(255, max((n.bit_count() for n in self.flow.live_in), default=0) + 8)
-        self.width = _width(self.flow)
+        self.registers = facts.registers
+        self._warp = facts.warp
         self._lock = threading.Lock()
         self._entries: dict[Variant, int] = {}
         self._frames: dict[Variant, int] = {}
-        # Writing the code once finds whatever it cannot be written for.
+
+    @property
+    def flow(self) -> Dataflow:
+        """Its instructions, in basic blocks."""
+        return self.program.flow(self.name)
+
+    @property
+    def width(self) -> int:
+        """Lanes run together: a whole warp if it can tell, else what suits the CPU."""
+        return _WARP if self._warp else _natural_width()
+
+    def check(self) -> None:
+        """Write the code once, which finds whatever it cannot be written for."""
         self._writer(Variant("rows", True, False, self.width)).text("checked")
 
     def variant(self, block: tuple[int, int, int]) -> Variant:
@@ -169,11 +226,8 @@ class Kernel:
 
     def _working_bytes(self, block: tuple[int, int, int], dynamic_shared: int) -> int:
         variant = self.variant(block)
-        frame = self._frames.get(variant)
-        if frame is None:
-            frame = self._frames[variant] = (
-                self._writer(variant).frame_bytes if self.layout.barriers else 0
-            )
+        self.entry(block)
+        frame = self._frames[variant]
         x, y, z = block
         return self.layout.scratch_bytes(x * y * z, dynamic_shared, variant.width, frame)
 
@@ -205,17 +259,21 @@ class Kernel:
         return Writer(self.flow, variant, self.layout, self.program.variables)
 
     def _compiled(self, variant: Variant) -> int:
-        digest = hashlib.blake2b(digest_size=20)
-        for part in (self.program.digest, self.name, repr(variant), llvm.target().identity,
-                     " ".join(sorted(self.checks)), repr(self.trace), _compiler()):  # fmt: skip
-            digest.update(part.encode() + b"\0")
-        key = digest.hexdigest()
+        key = _digest(
+            self.program.digest, self.name, repr(variant), llvm.target().identity,
+            " ".join(sorted(self.checks)), repr(self.trace), _compiler(),
+        )  # fmt: skip
         symbol = f"k{key}"
         cache = diskcache.default()
-        code = cache.get(key)
-        if code is None:
-            code = llvm.object_code(self._writer(variant).text(symbol))
-            cache.put(key, code)
+        kept = cache.get(key)
+        if kept is None:
+            writer = self._writer(variant)
+            frame = writer.frame_bytes if self.layout.barriers else 0
+            code = llvm.object_code(writer.text(symbol))
+            cache.put(key, _FRAME.pack(frame) + code)
+        else:
+            (frame,), code = _FRAME.unpack_from(kept), kept[_FRAME.size :]
+        self._frames[variant] = frame
         return llvm.load_object(code, symbol)
 
 
@@ -264,19 +322,25 @@ def _symbols(flow: Dataflow) -> set[str]:
     return found
 
 
-def _width(flow: Dataflow) -> int:
-    """Lanes run together: a whole warp for kernels that can tell, else what suits the CPU."""
+def _tells_warps(flow: Dataflow) -> bool:
     for steps in flow.steps:
         for step in steps:
             opcode = step.ins.opcode
             if opcode in WARP_OPCODES or opcode in ("bar", "barrier"):
-                return _WARP
+                return True
             # Programs from before `__syncwarp` kept a warp in step by volatile accesses.
             if opcode in ("ld", "st") and "volatile" in step.ins.modifiers:
-                return _WARP
+                return True
             if any(name.startswith(_WARP_REGISTERS) for name in step.uses):
-                return _WARP
-    return _natural_width()
+                return True
+    return False
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.blake2b(digest_size=20)
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
 
 
 @functools.cache
