@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
+from . import async_copy
 from .callgraph import CallGraph, called, sizes_of
 from .errors import PtxError
 from .syntax import (
@@ -152,7 +153,11 @@ def _expand(
             ins = rename(ins, names)
         if ins.opcode == "wmma":  # which of three instructions decides what its operands are
             ins = replace(ins, opcode=f"wmma.{ins.modifiers[0]}", modifiers=ins.modifiers[1:])
-        if ins.opcode == "ret" and end is not None:
+        if ins.opcode == "cp":
+            ins, skip = _unguarded(ins, flat)
+            flat.items += async_copy.expanded(ins, flat.registers, flat.function.name)
+            flat.items += skip
+        elif ins.opcode == "ret" and end is not None:
             flat.items.append(replace(ins, opcode="bra", modifiers=(), operands=(Symbol(end),)))
         else:
             flat.items.append(_with_addresses(ins, flat.graph))
@@ -203,19 +208,23 @@ def _call(
     given = [names.get(v.name, v.name) for v in results.elements]  # type: ignore[union-attr]
     passed = [names.get(v.name, v.name) for v in arguments.elements]  # type: ignore[union-attr]
     ins = rename(replace(ins, operands=()), names)
-    skip = None
-    if ins.guard is not None:
-        flat.instances += 1
-        skip = f"@skip{flat.instances}"
-        flat.items.append(_branch(ins, Register(ins.guard.name, not ins.guard.negated), skip))
-        ins = replace(ins, guard=None)
+    ins, skip = _unguarded(ins, flat)
     if isinstance(target, Symbol):
         _call_one(module, ins, target.name, given, passed, stack, flat)
     else:
         pointer = Register(names.get(target.name, target.name))
         _call_any(module, ins, pointer, flat.graph.targets(*sizes), given, passed, stack, flat)
-    if skip:
-        flat.items.append(skip)
+    flat.items += skip
+
+
+def _unguarded(ins: Instruction, flat: Flat) -> tuple[Instruction, list[str]]:
+    """Append a branch round an instruction that becomes several; what is to follow them."""
+    if ins.guard is None:
+        return ins, []
+    flat.instances += 1
+    skip = f"@skip{flat.instances}"
+    flat.items.append(_branch(ins, Register(ins.guard.name, not ins.guard.negated), skip))
+    return replace(ins, guard=None), [skip]
 
 
 def _call_one(
