@@ -43,14 +43,14 @@ class Kernel(Warps):
         Whether it has warp operations.
     """
 
-    def __init__(self, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int, depth: int) -> None:
         super().__init__(seed)
         self.name = name
         flavour = self.random.random()
         self.warps = flavour < 0.4
         self.returns = 0.4 <= flavour < 0.7
         self.barriers = self.random.random() < 0.5
-        place = Place(3, True, "m0" if self.warps else None)
+        place = Place(depth, True, "m0" if self.warps else None)
         first = [self._start()]
         if self.barriers:
             first.append(self._fill_shared())
@@ -286,7 +286,7 @@ class _Scope:
         return self.inner.run(state, mask)
 
 
-def module(seeds: list[int]) -> tuple[str, list[Kernel]]:
-    """A CUDA source with a kernel for each seed, and the kernels."""
-    kernels = [Kernel(f"k{seed}", seed) for seed in seeds]
+def module(seeds: list[int], depth: int) -> tuple[str, list[Kernel]]:
+    """A CUDA source with a kernel for each seed, its statements nested so deep, and the kernels."""
+    kernels = [Kernel(f"k{seed}", seed, depth) for seed in seeds]
     return PRELUDE + "".join(kernel.source for kernel in kernels), kernels

@@ -152,20 +152,22 @@ def _check_kernel(kernel: Kernel, loaded: programs.Program, seed: int) -> Iterat
             yield Failure(seed, where, what, kernel.source)
 
 
-def check(seeds: list[int]) -> Iterator[Failure]:
+def check(seeds: list[int], depth: int = 3) -> Iterator[Failure]:
     """Kernels of these seeds, compiled as one module, that go wrong.
 
     Parameters
     ----------
     seeds : list of int
         A kernel is made from each.
+    depth : int
+        How deep its conditions and loops may nest.
 
     Yields
     ------
     Failure
         For each schedule under which a kernel does not agree with the model.
     """
-    source, kernels = module(seeds)
+    source, kernels = module(seeds, depth)
     # Kernels without warp operations may run any number of lanes together: try them all.
     natural = programs._natural_width
     programs._natural_width = lambda: WIDTHS[seeds[0] % len(WIDTHS)]
