@@ -18,6 +18,7 @@ import numpy as np
 
 from ndgpu import runtime
 from ndgpu.core import layout
+from ndgpu.core.attached import Attached
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.flags import Flags
 from ndgpu.core.layout import Shape
@@ -26,7 +27,7 @@ from ndgpu.kernels import arrays
 __all__ = ["allocate", "allocate_like", "ndarray", "view_of"]
 
 
-class ndarray:
+class ndarray(Attached):
     """An array in device memory.
 
     Parameters

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,6 +62,12 @@ class ufunc:
     types : list of str
         Loops, as NumPy spells them, of the dtypes that a device holds.
     """
+
+    if TYPE_CHECKING:  # put here by ndgpu.core.ufunc_methods, which needs sorting and scans
+        accumulate: Callable[..., ndarray]
+        reduceat: Callable[..., ndarray]
+        outer: Callable[..., Any]
+        at: Callable[..., None]
 
     def __init__(self, row: Row) -> None:
         self._row = row

@@ -36,7 +36,7 @@ _DIGITS = 256
 _CHUNK = 2048
 """Elements that one warp takes, eight for each counter it keeps."""
 _UINT32 = 2**32 - 1
-_OFFSETS = {False: np.dtype(np.uint32), True: np.dtype(np.uint64)}
+_OFFSETS: dict[bool, np.dtype[Any]] = {False: np.dtype(np.uint32), True: np.dtype(np.uint64)}
 
 # Infinity's bits tell NaNs from numbers.
 _INFINITY = {

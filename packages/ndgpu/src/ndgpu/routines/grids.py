@@ -109,8 +109,8 @@ def geomspace(
     start, stop = (casts.astype(asarray(v), as_dtype(target)) for v in (start, stop))
     sign = TABLE["sign"](start)
     first, last = start / sign, stop / sign
-    exponents = (TABLE["log10"](v) for v in (first, last))
-    result = logspace(*exponents, num=num, endpoint=endpoint, base=10.0, axis=0)
+    low, high = TABLE["log10"](first), TABLE["log10"](last)
+    result = logspace(low, high, num=num, endpoint=endpoint, base=10.0, axis=0)
     if num > 0:
         result[0] = first
         if num > 1 and endpoint:
@@ -419,7 +419,8 @@ def ravel_multi_index(
     """
     dims = layout.as_shape(dims)
     if not any(isinstance(index, ndarray) for index in multi_index):
-        return asarray(np.ravel_multi_index(multi_index, dims, mode, order))  # type: ignore[arg-type]
+        twin: Any = np.ravel_multi_index
+        return asarray(twin(multi_index, dims, mode, order))
     modes = (mode,) * len(dims) if isinstance(mode, str) else tuple(mode)
     if len(multi_index) != len(dims):
         raise ValueError(f"parameter multi_index must be a sequence of length {len(dims)}")
@@ -455,7 +456,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> ndarray:
         columns[:, 0] = 1
     if n > 1:
         columns[:, 1:] = x[:, None]
-        TABLE["multiply"].accumulate(columns[:, 1:], axis=1, out=columns[:, 1:])  # type: ignore[attr-defined]
+        TABLE["multiply"].accumulate(columns[:, 1:], axis=1, out=columns[:, 1:])
     return result
 
 

@@ -94,8 +94,11 @@ def _class_getitem(cls: type, item: Any) -> types.GenericAlias:
     return types.GenericAlias(cls, item)
 
 
+_generic: Any = classmethod(_class_getitem)
+
+
 protocol.attach(
-    __class_getitem__=classmethod(_class_getitem),
+    __class_getitem__=_generic,
     argpartition=sorting.argpartition,
     argsort=sorting.argsort,
     byteswap=_byteswap,

@@ -199,7 +199,8 @@ def polyfit(
         If the arrays are empty or do not match.
     """
     weights = None if w is None else asnumpy(asarray(w))
-    found = np.polyfit(asnumpy(asarray(x)), asnumpy(asarray(y)), deg, rcond, full, weights, cov)
+    twin: Any = np.polyfit
+    found = twin(asnumpy(asarray(x)), asnumpy(asarray(y)), deg, rcond, full, weights, cov)
     if isinstance(found, tuple):
         return tuple([asarray(v) if isinstance(v, np.ndarray) else v for v in found])
     return asarray(found)
@@ -233,16 +234,16 @@ class poly1d:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, c_or_r: Any, r: bool = False, variable: str | None = None) -> None:
+        self.coeffs: ndarray
+        self.variable: str = variable or str(getattr(c_or_r, "variable", "x"))
         if isinstance(c_or_r, poly1d):
-            self.coeffs: ndarray = c_or_r.coeffs
-            self.variable = variable or c_or_r.variable
+            self.coeffs = c_or_r.coeffs
             return
         values = poly(c_or_r) if r else atleast_1d(asarray(c_or_r))
         if values.ndim > 1:
             raise ValueError("Polynomial must be 1d only.")
         nonzero = asnumpy(values).nonzero()[0]
         self.coeffs = values[nonzero[0] :] if nonzero.size else values[:1] * 0
-        self.variable = variable or "x"
 
     @property
     def c(self) -> ndarray:

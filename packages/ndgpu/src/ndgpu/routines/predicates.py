@@ -186,8 +186,8 @@ def packbits(a: Any, /, axis: int | None = None, bitorder: str = "big") -> ndarr
     casts.fill(bits, 0)
     bits[..., :n] = rows != 0
     bits = views.reshape(bits, (*rows._shape[:-1], count, 8))
-    weights = 1 << np.arange(8)
-    weights = asarray((weights[::-1] if bitorder == "big" else weights).astype(np.uint8))
+    powers = 1 << np.arange(8)
+    weights = asarray((powers[::-1] if bitorder == "big" else powers).astype(np.uint8))
     packed = TABLE["multiply"](bits, weights).sum(-1, dtype=np.uint8)
     return views.moveaxis(packed, -1, axis)
 

@@ -369,7 +369,7 @@ def _statistic(
     if mode == "median":
         value = median(part, axis, keepdims=True)
     else:
-        method = {"maximum": part.max, "minimum": part.min, "mean": part.mean}[mode]
+        method: Any = {"maximum": part.max, "minimum": part.min, "mean": part.mean}[mode]
         value = method(axis, keepdims=True)
     if result._dtype.kind in "iu" and mode in ("mean", "median"):
         value = value.round()
