@@ -214,6 +214,8 @@ class Function:
 
 
 def _three(numbers: Sequence[int] | int, what: str) -> tuple[int, int, int]:
+    if type(numbers) is tuple and len(numbers) == 1 and type(numbers[0]) is int:
+        return numbers[0], 1, 1  # what most launches give
     if isinstance(numbers, int):
         return numbers, 1, 1
     if not 1 <= len(numbers) <= 3:
