@@ -20,7 +20,7 @@ def arena(monkeypatch):
     made = checks.Arena()
     monkeypatch.setattr(checks, "_arena", made)
     yield made
-    checks.libc.munmap(made.base, 2 * made.size)
+    checks.libc.munmap(made.base, 4 * made.size)
 
 
 def shadow(arena, address, size):

@@ -156,6 +156,13 @@ CASES = [
         more=("written by thread (0, 0, 0)",),
     ),
     Case(
+        "two blocks write one place",
+        "  if (i < n)\n    y[t] = x[i];  // bug",
+        "    y[i] = x[i];",
+        FAILED, "race in global memory: two blocks write different values to one place",
+        (0, 0, 0), (1, 0, 0), more=("written before by block (0, 0, 0)",),
+    ),
+    Case(
         "an atomic operation beside a plain read",
         "  __shared__ int count;\n  if (t == 0) count = 0;\n  __syncthreads();\n"
         "  atomicAdd(&count, 1);\n  if (t == 40)\n    y[0] = count;  // bug\n"
@@ -377,3 +384,19 @@ def test_memory_that_a_kernel_allocates_is_checked(lab):
     code, detail = bench.run("k", 1, 40, y, 9)
     assert code == ILLEGAL and "is right past the end of an allocation of 32 bytes" in detail
     assert f"kernel.cu:{bench.line('// bug')}: p[i]" in detail
+
+
+def test_blocks_may_write_equal_values_and_use_atomics(lab):
+    bench = lab("""extern "C" __global__ void k(float* y, int* count, int* flag) {
+  y[1] = 5;
+  *flag = 1;
+  atomicAdd(count, 1);
+  __threadfence();
+  y[2] = blockIdx.x;
+}
+extern "C" __global__ void equal(float* y) { y[threadIdx.x] = threadIdx.x; }
+""")
+    y, count = bench.empty(4 * N), bench.put(np.zeros(2, np.int32))
+    assert bench.run("k", 50, 32, y, count, count + 4) == (0, "")
+    assert bench.run("equal", 50, 32, y) == (0, "")
+    assert bench.run("equal", 50, 32, y) == (0, "")

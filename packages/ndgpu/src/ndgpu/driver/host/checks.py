@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import bisect
 import ctypes
+import itertools
 import linecache
 import mmap
 import os
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARENA", "active", "arena", "explain", "fill", "freed_before", "functions", "guarded",
-    "instruct", "move", "obtain", "release", "trace", "traced", "use", "where",
+    "instruct", "move", "number", "obtain", "release", "trace", "traced", "use", "where",
 ]  # fmt: skip
 
 ARENA = -1
@@ -84,14 +85,16 @@ class Arena:
     """Address space for all allocations, and its shadow."""
 
     def __init__(self) -> None:
+        parts = 4  # memory, its shadow, and twice the room for which block wrote what
         for size in _SIZES:
             flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
-            base = libc.mmap(None, 2 * size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+            base = libc.mmap(None, parts * size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
             if base and base != (1 << 64) - 1:
                 break
         else:
             raise MemoryError("NDGPU_HOST_CHECK: no address space for checked memory")
-        self.base, self.size, self.shadow = base, size, base + size
+        self.base, self.size = base, size
+        self.shadow, self.blocks = base + size, base + 2 * size
         self.records = _records
         self.freed: deque[Record] = deque(maxlen=_REMEMBERED)
         self._starts: list[int] = []
@@ -281,6 +284,14 @@ def _told(verb: str, frames: tuple[Frame, ...]) -> list[str]:
 # -- reports ---------------------------------------------------------------------------------------
 
 
+_launches = itertools.count(1)
+
+
+def number(told: Checks) -> None:
+    """Give a launch a number of its own."""
+    told.launch = next(_launches) & 0xFFFFFFFF
+
+
 def instruct(kernel: Kernel, block: tuple[int, int, int], shared: int) -> Checks:
     """Make what checked code is told: where the arena is, where its records go."""
     from ndgpu.driver.host.compiler.check import Checks
@@ -288,7 +299,8 @@ def instruct(kernel: Kernel, block: tuple[int, int, int], shared: int) -> Checks
     told = Checks()
     if guarded():
         place = arena()
-        told.arena, told.arena_bytes, told.shadow = place.base, place.size, place.shadow
+        told.arena, told.arena_bytes = place.base, place.size
+        told.shadow, told.blocks = place.shadow, place.blocks
     told.area, told.area_bytes = kernel.records(block, shared)
     if kernel.trace is not None:
         from ndgpu.driver.host import tracing
@@ -311,6 +323,7 @@ def explain(
         "uninitialised": f"{_access(report)} of memory that was never written",
         "other barrier": "threads of one block wait at different barriers",
         "missing threads": "a barrier that not all threads of the block reach",
+        "two blocks": "race in global memory: two blocks write different values to one place",
     }
     lines = [words.get(kind) or f"race in shared memory: {kind} without a barrier between them"]
     if kind == "global":
@@ -331,6 +344,8 @@ def explain(
         lines.append(
             f"{verb} by thread {_index(report.other, block)} {where(kernel, report.other_line)}"
         )
+    elif kind == "two blocks":
+        lines.append(f"written before by block {_index(report.other, grid)}")
     elif kind == "other barrier":
         lines.append(
             f"while thread {_index(report.other, block)} waits {where(kernel, report.other_line)}"

@@ -322,6 +322,8 @@ def _run(plan: Plan, params: int, progress: _Progress) -> None:
     An interrupt can come before or after a call of native code and not between a statement
     and the call in the next, so `progress` tells what has been called.
     """
+    if plan.checks is not None:
+        checks.number(plan.checks)
     address = workers.scratch(plan.scratch)
     if not address:
         code = int(CUresult.CUDA_ERROR_OUT_OF_MEMORY)

@@ -143,6 +143,61 @@ global.param:
 $in_params
   br i1 %param.in, label %next, label %wrong.global
 global.size:
+  %plain.bits = and i32 %how, 786432
+  %plain = icmp eq i32 %plain.bits, 0
+  %plain.write = and i1 %plain, %writes
+  %words = lshr i64 %size, 2
+  %counts = icmp ult i64 %words, 3
+  %watch.a = and i1 %plain.write, %counts
+  %watch = and i1 %watch.a, $blocks
+  br i1 %watch, label %blocks.start, label %global.look
+blocks.start:
+  ; For each four bytes: the launch in the high half, in the low one the block that wrote them.
+  $get_blocks_shadow
+  $get_launch
+  $get_block
+  %bvs.p = getelementptr i64, ptr %vs, i64 %lane
+  %b.value = load i64, ptr %bvs.p
+  %b.launch = shl i64 %launch, 32
+  %b.low = and i64 %block, 4294967295
+  %b.mine = or i64 %b.launch, %b.low
+  %b.twice = mul i64 %off, 2
+  %b.first = add i64 %blocks.shadow, %b.twice
+  br label %blocks.test
+blocks.test:
+  %bj = phi i64 [0, %blocks.start], [%bj.next, %blocks.kept]
+  %bj.more = icmp ult i64 %bj, %words
+  br i1 %bj.more, label %blocks.word, label %global.look
+blocks.word:
+  %bj.8 = mul i64 %bj, 8
+  %b.at = add i64 %b.first, %bj.8
+  %b.p = inttoptr i64 %b.at to ptr
+  %b.old = load i64, ptr %b.p
+  %b.old.launch = lshr i64 %b.old, 32
+  %b.now = icmp eq i64 %b.old.launch, %launch
+  %b.same = icmp eq i64 %b.old, %b.mine
+  %b.elsewhere = xor i1 %b.same, true
+  %b.clash = and i1 %b.now, %b.elsewhere
+  br i1 %b.clash, label %blocks.clash, label %blocks.kept
+blocks.clash:
+  %bj.32 = mul i64 %bj, 32
+  %b.up = lshr i64 %b.value, %bj.32
+  %b.new = trunc i64 %b.up to i32
+  %bj.4 = mul i64 %bj, 4
+  %b.there.at = add i64 %p, %bj.4
+  %b.there.p = inttoptr i64 %b.there.at to ptr
+  %b.there = load i32, ptr %b.there.p
+  %b.equal = icmp eq i32 %b.there, %b.new
+  br i1 %b.equal, label %blocks.kept, label %wrong.blocks
+blocks.kept:
+  store i64 %b.mine, ptr %b.p
+  %bj.next = add i64 %bj, 1
+  br label %blocks.test
+wrong.blocks:
+  %b.other = and i64 %b.old, 4294967295
+  %code.blocks = call i32 @check.report(ptr %h, i32 $k_two_blocks, i32 $c_two_blocks, i32 %site, i32 0, i64 %t, i64 %b.other, i64 %p, i32 %how)
+  ret i32 %code.blocks
+global.look:
   ; Four or eight bytes that were all written, as they mostly are, are looked at together.
   %whole.at = add i64 %arena.shadow, %off
   %whole.p = inttoptr i64 %whole.at to ptr

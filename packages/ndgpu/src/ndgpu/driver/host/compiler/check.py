@@ -55,6 +55,7 @@ KINDS = {
     "write after write": 719,
     "read after write": 719,
     "write after read": 719,
+    "two blocks": 719,
     "other barrier": 719,
     "missing threads": 719,
 }
@@ -74,7 +75,7 @@ _HEADER = {
         ("epoch", "first", "serial", "clock", "thread", "block", "shared", "shared.bytes",
          "shared.shadow", "local", "locals", "local.shadow", "arena", "arena.bytes",
          "arena.shadow", "report", "site", "arrived", "pending", "pending.thread",
-         "pending.address", "args", "lanes")
+         "pending.address", "args", "blocks.shadow", "launch", "lanes")
     )
 }  # fmt: skip
 _HEADER_BYTES = 8 * 64  # from "lanes" on, 32 words of 32 bits
@@ -132,6 +133,8 @@ class Checks(ctypes.Structure):
         ("arena", ctypes.c_uint64),
         ("arena_bytes", ctypes.c_uint64),
         ("shadow", ctypes.c_uint64),
+        ("blocks", ctypes.c_uint64),  # which block wrote what, eight bytes for four
+        ("launch", ctypes.c_uint64),  # a number that each launch has for itself, of 32 bits
         ("area", ctypes.c_uint64),  # where the records begin in the scratch buffer
         ("area_bytes", ctypes.c_uint64),
         ("trace", ctypes.c_uint64),  # what traced code calls (`trace`)
@@ -176,6 +179,8 @@ class CheckedWriter(Writer):
         self.initialised = "init" in checks
         self._whole: Step | None = None  # an access by the lanes of a warp together
         self.wanted = bool(checks & WRITTEN)
+        # Blocks of a kernel that cannot order them may not write to one place.
+        self.blocks = self.races and not any(_orders(s) for steps in flow.steps for s in steps)
         self.addressed = bool(checks & {"memory", "init"})
         local = [v for v in flow.flat.variables.values() if v.name in layout.local]
         self.local_used = max((layout.local[v.name] + v.size for v in local), default=0)
@@ -207,9 +212,9 @@ class CheckedWriter(Writer):
         }
         lines += [
             "  %check.p = getelementptr i8, ptr %launch, i64 40",
-            "  %check.launch = load ptr, ptr %check.p",
-            *_field("%check.area", "%check.launch", Checks.area.offset),
-            *_field("%check.size", "%check.launch", Checks.area_bytes.offset),
+            "  %check.told = load ptr, ptr %check.p",
+            *_field("%check.area", "%check.told", Checks.area.offset),
+            *_field("%check.size", "%check.told", Checks.area_bytes.offset),
             "  %check = getelementptr i8, ptr %scratch, i64 %check.area",
             "  call void @check.clear(ptr %check, i64 %check.size)",
             "  %check.start = ptrtoint ptr %check to i64",
@@ -219,14 +224,16 @@ class CheckedWriter(Writer):
             "  %check.records = and i64 %check.records.up, -64",
             "  %check.local = add i64 %check.shared, %check.records",
             "  %check.args = ptrtoint ptr %args to i64",
-            "  %check.launch.64 = ptrtoint ptr %check.launch to i64",
-            f"  %check.report = add i64 %check.launch.64, {Checks.report.offset}",
+            "  %check.told.64 = ptrtoint ptr %check.told to i64",
+            f"  %check.report = add i64 %check.told.64, {Checks.report.offset}",
         ]
         for name, field in (
             ("arena", Checks.arena), ("arena.bytes", Checks.arena_bytes),
             ("arena.shadow", Checks.shadow),
+            ("blocks.shadow", Checks.blocks),
+            ("launch", Checks.launch),
         ):  # fmt: skip
-            lines += _field(f"%check.{name}", "%check.launch", field.offset)
+            lines += _field(f"%check.{name}", "%check.told", field.offset)
             sources[name] = f"%check.{name}"
         for name, value in sources.items():
             lines += self._put(name, value)
@@ -415,6 +422,14 @@ class CheckedWriter(Writer):
         super()._arrive(block)
 
 
+def _orders(step: Step) -> bool:
+    """Whether an instruction can put accesses of several blocks in order."""
+    opcode, modifiers = step.ins.opcode, step.ins.modifiers
+    if opcode in ("membar", "fence"):
+        return "cta" not in modifiers
+    return opcode in ("atom", "red") and "shared" not in modifiers
+
+
 def _space(step: Step) -> str:
     return next((m for m in step.ins.modifiers if m in _SPACES), "generic")
 
@@ -451,6 +466,7 @@ def _helper(writer: CheckedWriter) -> str:
         width=width,
         mask=f"i{width}",
         races="true" if writer.races else "false",
+        blocks="true" if writer.blocks else "false",
         recorded="true" if writer.races or writer.initialised else "false",
         init="true" if writer.initialised else "false",
         addressed="true" if writer.addressed else "false",

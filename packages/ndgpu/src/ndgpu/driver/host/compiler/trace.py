@@ -71,7 +71,7 @@ class TracedWriter(CheckedWriter):
         b, (x, y, z) = self.b, self.trace.thread
         self.alloca("%trace.values", "i64")
         b.lines += [
-            f"  %trace.p = getelementptr i8, ptr %check.launch, i64 {Checks.trace.offset}",
+            f"  %trace.p = getelementptr i8, ptr %check.told, i64 {Checks.trace.offset}",
             "  %trace.call = load ptr, ptr %trace.p",
             f"  %trace.y = mul i32 %ntid.x, {y}",
             f"  %trace.z = mul i32 %threads.xy, {z}",
