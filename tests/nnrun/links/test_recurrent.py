@@ -20,6 +20,15 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """NumPy's global generator, which initial values and masks come from."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    yield
+    np.random.set_state(state)
+
+
 class TestLSTM:
     def test_two_steps_are_the_function_twice(self):
         rnn = L.LSTM(3, 2)
@@ -85,6 +94,24 @@ def test_peephole_lstm():
     assert_allclose(rnn.c, new)
     rnn.reset_state()
     assert rnn(x).shape == (4, 2)
+
+
+def test_zoneout_lstm():
+    rnn, plain = L.StatefulZoneoutLSTM(3, 200, 0.25, 0.75), L.StatelessLSTM(3, 200)
+    plain.copyparams(rnn)
+    x, c, h = normal(4, 3), normal(4, 200), normal(4, 200)
+    _, new_h = plain(c, h, x)
+    rnn.set_state(c, h)
+    y = rnn(x)
+    kept = y.array == h
+    assert ((y.array == new_h.array) | kept).all()
+    assert abs(kept.mean() - 0.75) < 0.08
+    assert abs((rnn.c.array == c).mean() - 0.25) < 0.08
+    rnn.set_state(c, h)
+    with nnrun.using_config("train", False):
+        assert_allclose(rnn(x), 0.75 * h + 0.25 * new_h.array)
+    rnn.reset_state()
+    assert rnn(x).shape == (4, 200)
 
 
 class TestGRU:

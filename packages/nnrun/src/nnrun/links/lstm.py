@@ -1,4 +1,4 @@
-"""Links of long short-term memory: `StatelessLSTM`, `LSTM`, `StatefulPeepholeLSTM`."""
+"""Links of long short-term memory: `StatelessLSTM`, `LSTM`, and two variants."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from nnrun import initializers
 from nnrun.core import Chain, Variable
-from nnrun.functions import concat, lstm, sigmoid, split_axis, tanh
+from nnrun.functions import concat, lstm, sigmoid, split_axis, tanh, zoneout
 from nnrun.links._state import State, zeros_like_rows
 from nnrun.links.linear import Linear
 
-__all__ = ["LSTM", "StatefulPeepholeLSTM", "StatelessLSTM"]
+__all__ = ["LSTM", "StatefulPeepholeLSTM", "StatefulZoneoutLSTM", "StatelessLSTM"]
 
 
 class _GateBias(initializers.Initializer):
@@ -228,4 +228,62 @@ class StatefulPeepholeLSTM(State, Chain):
             c = c + self.c * sigmoid(f)
         self.c = c
         self.h = sigmoid(o + self.peep_o(c)) * tanh(c)
+        return self.h
+
+
+class StatefulZoneoutLSTM(State, StatelessLSTM):
+    """Long short-term memory that keeps some units of its state at random; see `zoneout`.
+
+    Parameters
+    ----------
+    in_size, out_size : int
+        Values per row of the input; units.
+    c_ratio, h_ratio : float
+        The probabilities that a cell, and an output, stays as it was.
+    **options
+        As for `StatelessLSTM`.
+
+    Attributes
+    ----------
+    c, h : Variable or None
+        The state.
+    upward, lateral : Linear
+        See `StatelessLSTM`.
+
+    Examples
+    --------
+    >>> import numpy as np, nnrun.links as L
+    >>> rnn = L.StatefulZoneoutLSTM(3, 2)
+    >>> rnn(np.ones((5, 3), np.float32)).shape
+    (5, 2)
+    """
+
+    state_names = ("c", "h")
+
+    c: Variable | None
+    h: Variable | None
+
+    def __init__(
+        self,
+        in_size: int | None,
+        out_size: int,
+        c_ratio: float = 0.5,
+        h_ratio: float = 0.5,
+        **options: Any,
+    ) -> None:
+        super().__init__(in_size, out_size, **options)
+        self.c_ratio = c_ratio
+        self.h_ratio = h_ratio
+
+    def set_state(self, c: Any, h: Any) -> None:
+        """Take over cells and outputs, of shape (batch, out_size)."""
+        self._set(c, h)
+
+    def forward(self, x: Any) -> Variable:  # type: ignore[override]
+        """Take one step with `x`, of shape (batch, in_size), and return the outputs."""
+        c, h = self._step(self.c, self.h, x)
+        # A state that is not there yet is zeros.
+        zeros = zeros_like_rows(h, self.state_size)
+        self.c = zoneout(zeros if self.c is None else self.c, c, self.c_ratio)
+        self.h = zoneout(zeros if self.h is None else self.h, h, self.h_ratio)
         return self.h

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun import initializers
 from nnrun.core import ChainList, Link, Parameter, Variable, as_variable
-from nnrun.functions import concat, get_item, n_step, split_axis
+from nnrun.functions import get_item, n_step, transpose_sequence
 
 __all__ = [
     "NStepBiGRU",
@@ -99,13 +99,15 @@ class _NStep(ChainList):
         first = [self._state(s, len(xs)) for s in states]
         if not sorted_already:
             first = [get_item(s, (slice(None), np.array(order))) for s in first]
-        by_time = _transposed([xs[k] for k in order])
+        by_time = transpose_sequence([xs[k] for k in order])
+        if not by_time:
+            raise ValueError(f"{name}: all sequences are empty")
         layers: Any = list(self)
         ws = [layer.weights() for layer in layers]
         bs = [layer.biases() for layer in layers]
         function = getattr(n_step, self.function_name)
         *last, ys = function(self.n_layers, self.dropout, *first, ws, bs, by_time, **self.options)
-        outs = _transposed(ys)
+        outs = list(transpose_sequence(ys))
         # Sequences of length 0 have no outputs.
         empty = len(xs) - len(outs)
         outs += [get_item(outs[0], slice(0, 0)) for _ in range(empty)]
@@ -125,21 +127,6 @@ class _NStep(ChainList):
                 f"{type(self).__name__}: the state must have shape {shape}, not {state.shape}"
             )
         return as_variable(state)
-
-
-def _transposed(xs: Sequence[Any]) -> list[Variable]:
-    """Sequences by falling length to batches by time, and back."""
-    lengths = [x.shape[0] for x in xs]
-    steps = lengths[0]
-    if not steps:
-        raise ValueError("NStep: all sequences are empty")
-    flat = concat(xs, 0) if len(xs) > 1 else as_variable(xs[0])
-    starts = np.cumsum([0, *lengths[:-1]])
-    sizes = [sum(n > t for n in lengths) for t in range(steps)]
-    rows = np.concatenate([starts[:n] + t for t, n in enumerate(sizes)])
-    cuts = np.cumsum(sizes[:-1]).tolist()
-    moved = get_item(flat, rows)
-    return list(split_axis(moved, cuts, 0)) if cuts else [moved]
 
 
 class _WithCells(_NStep):
