@@ -26,6 +26,7 @@ from .builder import BITS, Value
 from .cfg import Block
 from .dataflow import Dataflow, Step
 from .frames import Layout, rounded
+from .grid import WORKSPACE_OFFSET, waits
 from .memory import MEMORY_TYPES
 from .shapes import WARP_OPCODES, Variant
 from .syntax import Address, Symbol, Variable
@@ -75,7 +76,7 @@ _HEADER = {
         ("epoch", "first", "serial", "clock", "thread", "block", "shared", "shared.bytes",
          "shared.shadow", "local", "locals", "local.shadow", "arena", "arena.bytes",
          "arena.shadow", "report", "site", "arrived", "pending", "pending.thread",
-         "pending.address", "args", "blocks.shadow", "launch", "lanes")
+         "pending.address", "args", "workspace", "blocks.shadow", "launch", "lanes")
     )
 }  # fmt: skip
 _HEADER_BYTES = 8 * 64  # from "lanes" on, 32 words of 32 bits
@@ -209,6 +210,7 @@ class CheckedWriter(Writer):
             "local.shadow": "%check.local",
             "report": "%check.report",
             "args": "%check.args",
+            "workspace": "%check.workspace",
         }
         lines += [
             "  %check.p = getelementptr i8, ptr %launch, i64 40",
@@ -223,6 +225,7 @@ class CheckedWriter(Writer):
             "  %check.records.up = add i64 %check.records.all, 63",
             "  %check.records = and i64 %check.records.up, -64",
             "  %check.local = add i64 %check.shared, %check.records",
+            *_field("%check.workspace", "%launch", WORKSPACE_OFFSET),
             "  %check.args = ptrtoint ptr %args to i64",
             "  %check.told.64 = ptrtoint ptr %check.told to i64",
             f"  %check.report = add i64 %check.told.64, {Checks.report.offset}",
@@ -480,7 +483,7 @@ def _helper(writer: CheckedWriter) -> str:
 
 
 def _in_params(writer: CheckedWriter) -> list[str]:
-    """Whether the address ``%p`` is one of a parameter whose address the kernel takes."""
+    """Whether ``%p`` lies in a parameter whose address is taken, or in the grid's workspace."""
     taken = [
         writer.params[n] for n, _, t in writer.parameters if t == "address" and n in writer.params
     ]
@@ -490,6 +493,16 @@ def _in_params(writer: CheckedWriter) -> list[str]:
         "%args.p = inttoptr i64 %args to ptr",
     ]
     found = "false"
+    if waits(writer.flow):
+        lines += [
+            f"%work.at = getelementptr i64, ptr %h, i64 {_HEADER['workspace']}",
+            "%work = load i64, ptr %work.at",
+            "%work.off = sub i64 %p, %work",
+            "%work.in = icmp ult i64 %work.off, 64",
+            "%work.there = icmp ne i64 %work, 0",
+            "%work.any = and i1 %work.in, %work.there",
+        ]
+        found = "%work.any"
     for index, param in taken:
         lines += [
             f"%param.{index}.p = getelementptr i64, ptr %args.p, i64 {index}",
