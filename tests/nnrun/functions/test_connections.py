@@ -103,6 +103,33 @@ def _rotated(x: np.ndarray) -> np.ndarray:
     return np.concatenate([z.real, z.imag], -1)
 
 
+regions = np.array([[0.5, 1.0, 4.5, 5.0], [-8.0, 0.0, 2.0, 3.0], [1.0, 1.0, 6.0, 5.5]])
+of_image = np.array([1, 0, 1])
+
+
+def _aligned(pool: Any, ratio: int | None) -> Any:
+    def align(x: np.ndarray) -> np.ndarray:
+        h, w = x.shape[2:]
+        y = np.zeros((3, x.shape[1], 2, 2), x.dtype)
+        for r, i, j in np.ndindex(3, 2, 2):
+            low, high = regions[r, :2] * 0.5, regions[r, 2:] * 0.5
+            side = np.maximum(high - low, 1)
+            n = np.ceil(side / 2).astype(int) if ratio is None else [ratio, ratio]
+            samples = []
+            for p, q in np.ndindex(*n):
+                v = low[0] + (i + (p + 0.5) / n[0]) * side[0] / 2
+                u = low[1] + (j + (q + 0.5) / n[1]) * side[1] / 2
+                inside = -1 <= v <= h and -1 <= u <= w
+                v, u = np.clip(v, 0, h - 1), np.clip(u, 0, w - 1)
+                rows = np.maximum(1 - abs(v - np.arange(h)), 0)
+                columns = np.maximum(1 - abs(u - np.arange(w)), 0)
+                samples.append(inside * (x[of_image[r]] @ columns @ rows))
+            y[r, :, i, j] = pool(samples, 0)
+        return y
+
+    return align
+
+
 picked = np.array([[[[2, 0], [3, 1]]]])
 padding = np.array([[True, True, False, False, True], [True] * 5])[:, None, :]
 nothing = np.array([[True], [False], [True]])
@@ -261,6 +288,22 @@ CASES: dict[str, list[Case]] = {
             )[:, :, None, None],
         )
     ],
+    "roi_average_align_2d": [
+        Case(
+            lambda x, n=ratio: F.roi_average_align_2d(x, regions, of_image, 2, 0.5, n),
+            (normal(2, 2, 3, 4),),
+            _aligned(np.mean, ratio),
+        )
+        for ratio in (2, None)
+    ],
+    "roi_max_align_2d": [
+        Case(
+            lambda x: F.roi_max_align_2d(x, regions, of_image, 2, 0.5, 2),
+            (apart(2, 1, 3, 4) + 0.01 * normal(2, 1, 3, 4),),
+            _aligned(np.max, 2),
+            options={"eps": 1e-5},
+        )
+    ],
     "bilinear": [
         Case(
             F.bilinear,
@@ -353,7 +396,8 @@ def test_value(case, dtype):
 @pytest.mark.parametrize(
     "name",
     ["convolution_nd-0", "convolution_1d-0", "max_pooling_nd-0", "unpooling_2d-0",
-     "upsampling_2d-0", "local_convolution_2d-0", "scaled_dot_product_attention-0",
+     "upsampling_2d-0", "roi_average_align_2d-0", "local_convolution_2d-0",
+     "scaled_dot_product_attention-0",
      "rotary_embedding-0"],
 )  # fmt: skip
 def test_on_a_device(name):
@@ -435,6 +479,21 @@ z = np.zeros
             ),
             ValueError,
             r"`offset` must have shape \(1, 8, 2, 2\), not \(1, 4, 2, 2\)",
+        ),
+        (
+            lambda: F.roi_max_align_2d(z((1, 1, 2, 2)), z((2, 5)), z(2, int), 1, 1.0),
+            ValueError,
+            r"roi_max_align_2d: `x` .* don't fit \(x.shape=.* rois.shape=\(2, 5\)",
+        ),
+        (
+            lambda: F.roi_max_align_2d(z((1, 1, 2, 2)), z((1, 4)), np.array([1]), 1, 1.0),
+            ValueError,
+            r"`roi_indices` must be below 1, not \[1\]",
+        ),
+        (
+            lambda: F.roi_average_align_2d(z((1, 1, 2, 2)), z((1, 4)), z(1), 1, 1.0),
+            TypeError,
+            r"`roi_indices` must be integers",
         ),
         (lambda: F.shift(z((1, 8, 2, 2))), ValueError, r"shift: `x` must have 4 axes"),
         (

@@ -367,6 +367,15 @@ CASES: dict[str, list[Case]] = {
             (normal(2, 3), normal(2, 3)),
             options={"no_grads": [False, True]},
         ),
+        Case(
+            lambda x: F.softmax_cross_entropy(x, labels, label_smoothing=0.3),
+            (normal(4, 3),),
+            lambda x: 0.7 * _nll(x) - 0.3 * _log_softmax(x)[labels >= 0].mean(),
+        ),
+        Case(
+            lambda x: F.softmax_cross_entropy(x, labels, reduce="no", label_smoothing=0.3),
+            (normal(4, 3),),
+        ),
     ],
     "softplus": [
         Case(lambda x: F.softplus(x, 2.0), (normal(2, 3),), lambda x: np.log1p(np.exp(2 * x)) / 2)

@@ -167,6 +167,7 @@ from nnrun.functions.rearranging import (
 )
 from nnrun.functions.rectifiers import gelu, hard_sigmoid, mish, prelu, relu6, rrelu, selu, softsign
 from nnrun.functions.reductions import argmax, argmin, average, max, mean, min, sum
+from nnrun.functions.roi_align import roi_average_align_2d, roi_max_align_2d
 from nnrun.functions.sampled_losses import black_out, hierarchical_softmax, negative_sampling
 from nnrun.functions.shape import (
     expand_dims,
@@ -397,6 +398,8 @@ __all__ = [
     "reshape",
     "resize_images",
     "rms_normalization",
+    "roi_average_align_2d",
+    "roi_max_align_2d",
     "rollaxis",
     "rotary_embedding",
     "rrelu",

@@ -243,14 +243,18 @@ def spatial_transformer_sampler(x: Variable | Array, grid: Variable | Array) -> 
     return sample_bilinear(x, v, u)
 
 
-def sample_bilinear(x: Variable, v: Variable, u: Variable) -> Variable:
-    """Images (n, c, h, w) at rows v and columns u, both (n, ...): (n, c, ...); zero outside."""
+def sample_bilinear(x: Variable, v: Variable, u: Variable, images: Array | None = None) -> Variable:
+    """Images (n, c, h, w) at rows v and columns u, both (m, ...): (m, c, ...); zero outside.
+
+    `images` says which image is meant, m of them; by default each in turn.
+    """
     n, c, h, w = x.shape
     pixels = reshape(moveaxis(x, 1, -1), (n * h * w, c))
     with get_device_from_array(x.array) as device:
         xp = device.xp
         top, left = xp.floor(v.array), xp.floor(u.array)
-        first = (xp.arange(n) * (h * w)).reshape(n, *[1] * (v.ndim - 1))
+        which = xp.arange(n) if images is None else images
+        first = (which * (h * w)).reshape(-1, *[1] * (v.ndim - 1))
     down, across = v - top, u - left
     total: Any = None
     for dv, weight_v in ((0, 1 - down), (1, down)):

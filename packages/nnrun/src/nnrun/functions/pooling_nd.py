@@ -8,13 +8,13 @@ from typing import Any
 
 from nnrun.backend import get_array_module
 from nnrun.core import Variable, as_array, as_variable
+from nnrun.functions._largest import largest
 from nnrun.functions._windows_nd import WindowsND, columns, image, tuple_of
 from nnrun.functions.broadcast import broadcast_to
 from nnrun.functions.joining import concat
 from nnrun.functions.padding import pad as pad_
 from nnrun.functions.pooling_2d import max_pooling_2d
 from nnrun.functions.reductions import average
-from nnrun.functions.reductions import max as max_
 from nnrun.functions.shape import reshape
 
 __all__ = [
@@ -73,7 +73,7 @@ def max_pooling_nd(
     ends = [(p, reach - n - p) for p, reach, n in zip(w.pad, w.padded(), w.size, strict=True)]
     wide = pad_(x, [(0, 0), (0, 0), *ends], constant_values=-math.inf)
     around = WindowsND.over("max_pooling_nd", wide.shape, w.k, w.stride, 0)
-    return max_(columns(wide, around), tuple(range(2, 2 + len(w.k))))
+    return largest(columns(wide, around), tuple(range(2, 2 + len(w.k))))
 
 
 def average_pooling_nd(

@@ -119,6 +119,7 @@ def softmax_cross_entropy(
     reduce: str = "mean",
     enable_double_backprop: bool = False,
     soft_target_loss: str = "cross-entropy",
+    label_smoothing: float = 0.0,
 ) -> Variable:
     """Compare scores with labels: the loss of classification.
 
@@ -143,6 +144,8 @@ def softmax_cross_entropy(
         Accepted for Chainer's sake; it can always be differentiated twice.
     soft_target_loss : {'cross-entropy', 'kl-divergence'}
         What probabilities in `t` are compared by.
+    label_smoothing : float
+        How much of each label's probability is spread evenly over all classes.
 
     Returns
     -------
@@ -165,11 +168,19 @@ def softmax_cross_entropy(
     """
     if reduce not in ("mean", "no"):
         raise ValueError(f"softmax_cross_entropy: `reduce` must be 'mean' or 'no', not {reduce!r}")
+    if not 0.0 <= label_smoothing < 1.0:
+        raise ValueError(
+            "softmax_cross_entropy: `label_smoothing` must be at least 0 and less than 1, "
+            f"not {label_smoothing}"
+        )
     x = as_variable(x)
     t = as_array(t)
     if x.ndim < 2:
         raise ValueError(f"softmax_cross_entropy: `x` needs a class axis 1 (x.shape={x.shape})")
     if t.dtype.kind == "f":
+        if label_smoothing:
+            with get_device_from_array(t):
+                t = t * (1.0 - label_smoothing) + label_smoothing / x.shape[1]
         return _soft(x, t, class_weight, reduce, soft_target_loss)
     if t.dtype.kind not in "iu":
         raise TypeError(f"softmax_cross_entropy: labels `t` must be integers, not {t.dtype}")
@@ -204,6 +215,10 @@ def softmax_cross_entropy(
         if class_weight is not None:
             weight = weight * class_weight.astype(x.dtype)[labels]
     y = SoftmaxCrossEntropy(labels, weight, scale).apply((rows,))[0]
+    if label_smoothing:
+        even = sum_(log_softmax(rows), 1) * (weight * (-1.0 / classes))
+        even = even if scale is None else sum_(even) * scale
+        y = y * (1.0 - label_smoothing) + even * label_smoothing
     return reshape(y, t.shape) if reduce == "no" else y
 
 
