@@ -33,27 +33,38 @@ __device__ __forceinline__ bool shuffle_down(const bool& value, int by) {
   return __shfl_down_sync(0xffffffffu, (int)value, by) != 0;
 }
 
-// A value and where it was.
+// A value and where it was. Reductions of fewer than 2^31 elements define the index as `int`.
+#ifndef NDGPU_INDEX
+#define NDGPU_INDEX long long
+#endif
 template <typename T>
 struct Indexed {
   T value;
-  long long index;
+  NDGPU_INDEX index;
+
+  Indexed() = default;
+  __device__ __forceinline__ Indexed(T v, long long i) : value(v), index((NDGPU_INDEX)i) {}
 };
+
+// Whether `b` comes before `a`: a NaN before all else, then by `better`, then the lower index. No
+// branches: lanes differ in the answer.
+template <typename T>
+__device__ __forceinline__ bool precedes(const Indexed<T>& b, const Indexed<T>& a, bool better) {
+  const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
+  const bool alike = (a.value == b.value) | (a_nan & b_nan);
+  return (better & !a_nan) | (b_nan & !a_nan) | (alike & (b.index < a.index));
+}
 
 // The first NaN, else the first of the greatest, as NumPy's argmax.
 template <typename T>
 __device__ __forceinline__ Indexed<T> argmax(const Indexed<T>& a, const Indexed<T>& b) {
-  const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
-  if (a_nan || b_nan) return (a_nan && (!b_nan || a.index < b.index)) ? a : b;
-  if (a.value == b.value) return a.index < b.index ? a : b;
-  return a.value > b.value ? a : b;
+  const bool second = precedes(b, a, b.value > a.value);
+  return Indexed<T>(second ? b.value : a.value, second ? b.index : a.index);
 }
 template <typename T>
 __device__ __forceinline__ Indexed<T> argmin(const Indexed<T>& a, const Indexed<T>& b) {
-  const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
-  if (a_nan || b_nan) return (a_nan && (!b_nan || a.index < b.index)) ? a : b;
-  if (a.value == b.value) return a.index < b.index ? a : b;
-  return a.value < b.value ? a : b;
+  const bool second = precedes(b, a, b.value < a.value);
+  return Indexed<T>(second ? b.value : a.value, second ? b.index : a.index);
 }
 
 }  // namespace ndgpu

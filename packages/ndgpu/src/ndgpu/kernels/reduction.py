@@ -341,7 +341,7 @@ class Reduction:
         kept = struct.pack(f"={len(numbers)}q", *numbers)
         reduced = _pack_reduced(layout, first, layout.reduced, chunk, rank, layout.wide)
         rows = min(tiles, WARP_ROWS)
-        bound = self._bound(device_id, variant)
+        bound = self._bound(device_id, variant, layout)
         return _Step(bound, -(-tiles // rows), chunks, 32, (kept, reduced), rows)
 
     def _column(
@@ -373,7 +373,7 @@ class Reduction:
             0,
         )
         reduced = _pack_reduced(layout, first, count, chunk, rank, wide)
-        bound = self._bound(device_id, variant)
+        bound = self._bound(device_id, variant, layout)
         return _Step(bound, loop.grid, chunks, loop.block, (*loop.static, reduced))
 
     def _row(
@@ -409,7 +409,9 @@ class Reduction:
         per_block = 1 if warps > 1 else WARP_ROWS
         rows = warps if warps > 1 else WARP_ROWS
         grid = -(-layout.outputs // per_block)
-        return _Step(self._bound(device_id, variant), grid, chunks, 32, (kept, reduced), rows)
+        return _Step(
+            self._bound(device_id, variant, layout), grid, chunks, 32, (kept, reduced), rows
+        )
 
     def _looped(
         self, layout: _Layout, first: bool, last: bool
@@ -425,7 +427,9 @@ class Reduction:
             items += [o.dtype.itemsize for o in self._spec.outputs]
         return strides, items
 
-    def _bound(self, device_id: int, variant: ReductionVariant) -> Bound:
+    def _bound(self, device_id: int, variant: ReductionVariant, layout: _Layout) -> Bound:
+        # Both launches of a reduction have the same type of partial results.
+        variant = variant._replace(narrow=self._keep_order and layout.reduced <= _INT32)
         bound = self._bounds.get((device_id, variant))
         if bound is None:
             source, entry, codes = generate(self._spec, variant)

@@ -95,6 +95,8 @@ class ReductionVariant(NamedTuple):
         Outputs per thread in a tile kernel.
     ragged : bool
         Whether a tile is wider than a line of outputs.
+    narrow : bool
+        Whether 32 bits hold the number of every reduced element.
     """
 
     form: str
@@ -109,6 +111,7 @@ class ReductionVariant(NamedTuple):
     warps: int
     items: int = 0
     ragged: bool = False
+    narrow: bool = False
 
 
 def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, tuple[str, ...]]:
@@ -132,6 +135,8 @@ def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, 
     lines = prologue(
         (*spec.inputs, *spec.outputs), ("reduce", *spec.headers), spec.types, spec.preamble
     )
+    if variant.narrow:
+        lines.insert(0, "#define NDGPU_INDEX int")
     lines += [
         f"typedef {spec.reduce_type} _type_reduce;",
         f'static_assert(sizeof(_type_reduce) <= {PARTIAL_BYTES}, "the reduce type is too large");',
