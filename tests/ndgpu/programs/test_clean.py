@@ -15,8 +15,9 @@ def test_programs_are_clean_under_the_checker():
     if driver.kind() != "host":
         pytest.skip("only the host device checks kernels")
     here = Path(__file__)
+    # An error of a kernel would fail all tests after it.
     command = [
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(here.parent),
+        sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", str(here.parent),
         f"--ignore={here}",
     ]  # fmt: skip
     environment = os.environ | {"NDGPU_HOST_CHECK": "memory,race,init"}
