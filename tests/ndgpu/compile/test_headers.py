@@ -17,6 +17,10 @@ USES = {
     "reduce": "x[0] = ndgpu::argmax(ndgpu::Indexed<float>{x[0], 1}, "
     "ndgpu::shuffle_down(ndgpu::Indexed<float>{x[1], 2}, 1)).value;",
     "philox": "x[0] = ndgpu::random_normal_float(1, 2, 3) + ndgpu::random_uniform_double(1, 2, 3);",
+    "scan": "x[0] = ndgpu::shuffle_up(x[1], 3);",
+    "sort": "x[0] = ndgpu::decode_integer<unsigned, int>("
+    "ndgpu::encode_integer<unsigned, int>(int(x[1])));",
+    "stream": "ndgpu::store_streaming(x, 2.f);",
     "nv_target": "NV_IF_ELSE_TARGET(NV_PROVIDES_SM_80, (x[0] = 8;), (x[0] = 7;)) "
     "NV_IF_TARGET(NV_IS_DEVICE, (x[1] = 1; x[2] = 1;))",
     "index": "ndgpu::RawShape<2> s{4, {2, 2}, {8, 4}}; "
