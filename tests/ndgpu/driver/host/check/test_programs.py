@@ -103,6 +103,7 @@ def test_a_word_that_is_no_check_is_refused(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(PROGRAMS.glob("test_*.py")), ids=lambda p: p.stem)
 def test_classic_kernels_are_clean(path):
     done = subprocess.run(

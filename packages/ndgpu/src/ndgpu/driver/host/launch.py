@@ -71,6 +71,15 @@ class _Launch(ctypes.Structure):
     )
 
 
+_Index = tuple[int, int, int]
+
+
+def _extents(geometry: tuple[int, ...]) -> tuple[_Index, _Index, int]:
+    """Return the extents of grid and block, and the dynamic shared memory."""
+    x, y, z, block_x, block_y, block_z, shared = geometry
+    return (x, y, z), (block_x, block_y, block_z), shared
+
+
 class Plan:
     """All about launches of one kernel with one geometry.
 
@@ -84,7 +93,7 @@ class Plan:
     )  # fmt: skip
 
     def __init__(self, function: Function, geometry: tuple[int, ...]) -> None:
-        grid, block, shared = geometry[:3], geometry[3:6], geometry[6]
+        grid, block, shared = _extents(geometry)
         kernel = function.kernel
         launch = _Launch(grid, block, shared, 0, ctypes.addressof(function.module.addresses))
         self._keep = launch
@@ -311,8 +320,8 @@ def failed(plan: Plan, code: int) -> None:
     error = CUresult(code)
     detail = f"kernel {function.name} failed with {error.name}"
     if plan.checks is not None and plan.checks.report.claimed:
-        geometry = plan.geometry
-        detail = checks.explain(function.kernel, geometry[:3], geometry[3:6], plan.checks.report)
+        grid, block, _ = _extents(plan.geometry)
+        detail = checks.explain(function.kernel, grid, block, plan.checks.report)
     function.context.poison(error, detail)
 
 
