@@ -15,6 +15,7 @@ from nnrun.testing import assert_allclose
 FORMATS = {
     "npz": (serializers.save_npz, serializers.load_npz),
     "hdf5": (serializers.save_hdf5, serializers.load_hdf5),
+    "safetensors": (serializers.save_safetensors, serializers.load_safetensors),
 }
 
 
@@ -178,3 +179,50 @@ def test_from_device_to_numpy_and_back(xp, fmt, tmp_path):
     assert_allclose(again.W, link.W, atol=0, rtol=0)
     load(tmp_path / "m", link)
     assert isinstance(link.W.array, xp.ndarray)
+
+
+def test_a_report_of_a_partial_load(fmt, tmp_path):
+    save, load = fmt
+    save(tmp_path / "m", nnrun.Chain(a=nnrun.Chain(l=L.Linear(3, 2), k=L.Linear(1, 1))))
+    report = serializers.LoadReport()
+    model = nnrun.Chain(l=L.Linear(3, 2), m=L.Linear(1, 1, nobias=True))
+    load(tmp_path / "m", model, path="a", strict=False, ignore_names="a/l/b", report=report)
+    assert report.loaded == ["a/l/W"]
+    assert report.ignored == ["a/l/b"]
+    assert report.extra == ["a/k/W", "a/k/b"]
+    assert [name.removeprefix("a/") for name in report.missing] == ["m/W"]
+    assert "extra 2: a/k/W, a/k/b" in str(report)
+    whole = serializers.LoadReport()
+    load(tmp_path / "m", nnrun.Chain(l=L.Linear(3, 2), k=L.Linear(1, 1)), path="a", report=whole)
+    assert (len(whole.loaded), whole.missing, whole.extra) == (4, [], [])
+
+
+def test_numbers_of_another_kind(fmt, tmp_path):
+    save, load = fmt
+    link = L.Linear(3, 2)
+    link.add_persistent("seen", np.array([1.5, 2.5]))
+    save(tmp_path / "m", link)
+    other = L.Linear(3, 2)
+    other.add_persistent("seen", np.array([1, 2]))
+    with pytest.raises(ValueError, match="seen' is of float64 in the file but of int64"):
+        load(tmp_path / "m", other)
+    narrow = L.Linear(3, 2)
+    narrow.add_persistent("seen", np.zeros(2, np.float32))
+    load(tmp_path / "m", narrow)
+    assert narrow.seen.tolist() == [1.5, 2.5]
+
+
+def test_safetensors_are_read_by_the_library(tmp_path):
+    import safetensors.numpy
+
+    link = L.Linear(3, 2)
+    link.add_persistent("label", "über")
+    serializers.save_safetensors(tmp_path / "m", link, {"made by": "nnrun"})
+    arrays = safetensors.numpy.load_file(tmp_path / "m")
+    assert sorted(arrays) == ["W", "b"]
+    assert_allclose(arrays["W"], link.W, atol=0, rtol=0)
+    with safetensors.safe_open(tmp_path / "m", "np") as file:
+        assert file.metadata()["made by"] == "nnrun"
+    link.add_persistent("wave", np.ones(2, complex))
+    with pytest.raises(TypeError, match="'wave' can't be saved: safetensors has no complex128"):
+        serializers.save_safetensors(tmp_path / "m", link)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from nnrun.backend import copyto, get_device, is_array
 from nnrun.core import Variable
 
-__all__ = ["atomic_write", "ignored", "restore", "to_numpy"]
+__all__ = ["atomic_write", "check_stored", "ignored", "restore", "to_numpy"]
 
 Array = Any
 Ignore = str | Callable[[str], bool] | Sequence[str | Callable[[str], bool]] | None
@@ -47,28 +48,68 @@ def to_numpy(key: str, value: Any) -> np.ndarray | None:
     return array
 
 
+# What is read where nothing says how large a value may be, unless the file itself is as large.
+_LIMIT = 1 << 28
+
+
+def check_stored(shape: tuple[int, ...], dtype: np.dtype, value: Any, stored_bytes: int) -> None:
+    """Raise `ValueError` unless a stored array can be what `value` wants, before it is read.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the stored array, as the file says.
+    value : object
+        What it is to replace.
+    stored_bytes : int
+        How many bytes it takes in the file, where it may be compressed.
+    """
+    if dtype.kind not in "biufcUSV" or (dtype.kind == "V" and dtype.names is not None):
+        raise ValueError(f"is of {dtype}, which is neither a number nor text")
+    if is_array(value):
+        if value.shape != shape:
+            raise ValueError(f"has shape {shape} in the file but {value.shape} in the object")
+        if not np.can_cast(dtype, value.dtype, "same_kind"):
+            raise ValueError(f"is of {dtype} in the file but of {value.dtype} in the object")
+    elif isinstance(value, (bool, int, float)) and shape:
+        raise ValueError(f"has shape {shape} in the file and is a number in the object")
+    size = math.prod(shape) * dtype.itemsize
+    if not is_array(value) and size > max(_LIMIT, stored_bytes):
+        raise ValueError(
+            f"is {size} bytes of shape {shape}; more than {_LIMIT} are only read where the object "
+            "says so, or the file is as large"
+        )
+
+
 def restore(key: str, stored: np.ndarray, value: Any) -> Any:
     """Return a stored array as what `value` is: an array is filled in place.
 
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or the dtype is of another kind.
     """
     if value is None:
         return stored
     if is_array(value):
-        if value.shape != stored.shape:
-            raise ValueError(
-                f"{key!r} has shape {stored.shape} in the file but {value.shape} in the object"
-            )
+        try:
+            check_stored(stored.shape, stored.dtype, value, stored.nbytes)
+        except ValueError as error:
+            raise ValueError(f"{key!r} {error}") from None
         copyto(value, stored)
         return value
     if isinstance(value, (bytes, bytearray)):
         return type(value)(stored.tobytes())
     if stored.ndim == 0:
         item = stored.item()
-        return type(value)(item) if isinstance(value, (int, float, bool, str)) else item
+        if not isinstance(value, (int, float, bool, str)):
+            return item
+        try:
+            return type(value)(item)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{key!r} is {item!r} in the file and of type {type(value).__name__} in the object"
+            ) from None
     return stored
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from nnrun.serializer import Deserializer, Serializer
-from nnrun.serializers._common import Ignore, atomic_write, ignored, restore, to_numpy
+from nnrun.serializers._common import (
+    Ignore,
+    atomic_write,
+    check_stored,
+    ignored,
+    restore,
+    to_numpy,
+)
+from nnrun.serializers.report import LoadReport
 
 __all__ = ["HDF5Deserializer", "HDF5Serializer", "load_hdf5", "save_hdf5"]
 
@@ -63,23 +71,35 @@ class HDF5Deserializer(Deserializer):
         Raise where a value is missing; else it is left as it is.
     ignore_names : str, callable, or sequence of these, optional
         Paths, or predicates on paths, of values to leave as they are.
+    report : LoadReport, optional
+        Filled with what was found.
     """
 
-    def __init__(self, group: Any, strict: bool = True, ignore_names: Ignore = None) -> None:
+    def __init__(
+        self,
+        group: Any,
+        strict: bool = True,
+        ignore_names: Ignore = None,
+        report: LoadReport | None = None,
+    ) -> None:
         self.group = group
         self.strict = strict
         self.ignore_names = ignore_names
+        self.report = LoadReport() if report is None else report
+        self._path = "" if group is None else group.name.strip("/")
 
     def __getitem__(self, key: str) -> HDF5Deserializer:
         """Return the deserializer of the part named `key`."""
         name = key.strip("/")
         if name and self.group is not None:
-            group = self.group.get(name)
+            group = _get(self.group, name, "Group")
             if group is None and self.strict:
                 raise KeyError(f"'{self.group.name}/{name}' is not in the file")
         else:
             group = self.group
-        return HDF5Deserializer(group, self.strict, self.ignore_names)
+        part = HDF5Deserializer(group, self.strict, self.ignore_names, self.report)
+        part._path = f"{self._path}/{name}".strip("/")
+        return part
 
     def __call__(self, key: str, value: Any) -> Any:
         """Return the stored value; an array given is filled in place.
@@ -91,23 +111,70 @@ class HDF5Deserializer(Deserializer):
         ValueError
             If its shape differs.
         """
-        if self.group is None:
-            return value
         name = key.lstrip("/")
-        path = f"{self.group.name}/{name}".lstrip("/")
+        path = f"{self._path}/{name}".lstrip("/")
         if ignored(path, self.ignore_names):
+            self.report.ignored.append(path)
             return value
-        stored = self.group.get(name)
+        stored = None if self.group is None else _get(self.group, name, "Dataset")
         if stored is None:
-            if self.strict:
+            self.report.missing.append(path)
+            if self.strict and self.group is not None:
                 raise KeyError(f"{path!r} is not in the file")
             return value
-        if stored.attrs.get(_NONE):
-            return None
+        try:
+            data = _read(stored, value)
+        except _ERRORS as error:
+            raise ValueError(f"{path!r} {error}") from error
+        self.report.loaded.append(path)
+        return None if data is None else restore(path, data, value)
+
+
+def _get(group: Any, name: str, kind: str) -> Any:
+    """A member of the group, None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or elsewhere: a link to another file is not followed.
+    """
+    place, parts = group, name.split("/")
+    for i, part in enumerate(parts):
+        try:
+            link = place.get(part, getlink=True)
+            if link is None:
+                return None
+            found = place[part] if type(link).__name__ == "HardLink" else None
+        except _ERRORS as error:
+            raise ValueError(f"{name!r} can't be read: {error}") from error
+        wanted = kind if i == len(parts) - 1 else "Group"
+        if type(found).__name__ != wanted:
+            what = type(link if found is None else found).__name__
+            raise ValueError(f"{name!r} is a {what} and not a {wanted}")
+        place = found
+    return place
+
+
+def _read(stored: Any, value: Any) -> np.ndarray | None:
+    """The values of a dataset, once it is known what they are; None for what stands for it."""
+    if stored.attrs.get(_NONE):
+        return None
+    if stored.external is not None or stored.is_virtual:
+        raise ValueError("is kept in another file, which is not read")
+    text = _h5py().check_string_dtype(stored.dtype)
+    if text is not None:
+        if stored.shape != ():
+            raise ValueError(f"is an array of text of shape {stored.shape}")
         data = stored[()]
-        if isinstance(data, bytes):
-            data = data.decode()
-        return restore(path, np.asarray(data), value)
+        return np.asarray(data.decode() if isinstance(data, bytes) else data)
+    if stored.dtype.kind not in "biufc" or stored.shape is None:
+        raise ValueError(f"is of {stored.dtype}, which is neither a number nor text")
+    check_stored(stored.shape, stored.dtype, value, stored.id.get_storage_size())
+    return np.asarray(stored[()])
+
+
+# What h5py raises for files that make no sense.
+_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, OverflowError, AttributeError)
 
 
 def _h5py() -> Any:
@@ -153,6 +220,7 @@ def load_hdf5(
     path: str = "",
     strict: bool = True,
     ignore_names: Ignore = None,
+    report: LoadReport | None = None,
 ) -> None:
     """Load an object from an HDF5 file.
 
@@ -168,6 +236,8 @@ def load_hdf5(
         Raise where a value is missing; else it is left as it is.
     ignore_names : str, callable, or sequence of these, optional
         Paths, or predicates on paths, of values to leave as they are.
+    report : LoadReport, optional
+        Filled with the names of what was loaded, missing, ignored and extra.
 
     Raises
     ------
@@ -184,15 +254,22 @@ def load_hdf5(
         raise
     except OSError as error:
         raise ValueError(f"{os.fspath(filename)!r} is not a whole HDF5 file: {error}") from error
+    report = LoadReport() if report is None else report
+    part = path.strip("/")
     with h5:
-        group = h5
-        if path:
-            group = h5.get(path)
-            if group is None:
-                raise KeyError(f"{os.fspath(filename)!r} has no part {path!r}")
         try:
-            HDF5Deserializer(group, strict, ignore_names).load(obj)
+            group = _get(h5, part, "Group") if part else h5
+            if group is None:
+                raise KeyError(f"there is no part {path!r}")
+            HDF5Deserializer(group, strict, ignore_names, report).load(obj)
+            report.finish(_names(h5), part and part + "/")
         except KeyError as error:
             raise KeyError(f"{os.fspath(filename)!r}: {error.args[0]}") from None
         except ValueError as error:
             raise ValueError(f"{os.fspath(filename)!r}: {error}") from error
+
+
+def _names(h5: Any) -> list[str]:
+    names: list[str] = []
+    h5.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
+    return names

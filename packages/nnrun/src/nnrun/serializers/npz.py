@@ -15,6 +15,8 @@ import numpy as np
 
 from nnrun.serializer import Deserializer, Serializer
 from nnrun.serializers._common import Ignore, atomic_write, ignored, restore, to_numpy
+from nnrun.serializers.archive import Archive
+from nnrun.serializers.report import LoadReport
 
 __all__ = ["DictionarySerializer", "NpzDeserializer", "load_npz", "save_npz"]
 
@@ -115,6 +117,8 @@ class NpzDeserializer(Deserializer):
         Raise where a value is missing; else it is left as it is.
     ignore_names : str, callable, or sequence of these, optional
         Paths, or predicates on paths, of values to leave as they are.
+    report : LoadReport, optional
+        Filled with what was found.
     """
 
     def __init__(
@@ -123,17 +127,18 @@ class NpzDeserializer(Deserializer):
         path: str = "",
         strict: bool = True,
         ignore_names: Ignore = None,
+        report: LoadReport | None = None,
     ) -> None:
         self.npz = npz
         self.path = path
         self.strict = strict
         self.ignore_names = ignore_names
+        self.report = LoadReport() if report is None else report
 
     def __getitem__(self, key: str) -> NpzDeserializer:
         """Return the deserializer of the part named `key`."""
-        return NpzDeserializer(
-            self.npz, f"{self.path}{key.strip('/')}/", self.strict, self.ignore_names
-        )
+        path = f"{self.path}{key.strip('/')}/"
+        return NpzDeserializer(self.npz, path, self.strict, self.ignore_names, self.report)
 
     def __call__(self, key: str, value: Any) -> Any:
         """Return the stored value; an array given is filled in place.
@@ -147,15 +152,21 @@ class NpzDeserializer(Deserializer):
         """
         path = self.path + key.lstrip("/")
         if ignored(path, self.ignore_names):
+            self.report.ignored.append(path)
             return value
         if path not in self.npz:
+            self.report.missing.append(path)
             if self.strict:
                 raise KeyError(f"{path!r} is not in the file")
             return value
         try:
-            stored = self.npz[path]
+            npz = self.npz
+            stored = npz.read(path, value) if isinstance(npz, Archive) else npz[path]
         except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-            raise ValueError(f"{path!r} can't be read: {error}") from error
+            wrong = str(error)
+            what = wrong if wrong.startswith(("has ", "is ")) else f"can't be read: {wrong}"
+            raise ValueError(f"{path!r} {what}") from error
+        self.report.loaded.append(path)
         return None if _is_none(stored) else restore(path, stored, value)
 
 
@@ -165,6 +176,7 @@ def load_npz(
     path: str = "",
     strict: bool = True,
     ignore_names: Ignore = None,
+    report: LoadReport | None = None,
 ) -> None:
     """Load an object from an NPZ file.
 
@@ -180,6 +192,8 @@ def load_npz(
         Raise where a value is missing; else it is left as it is.
     ignore_names : str, callable, or sequence of these, optional
         Paths, or predicates on paths, of values to leave as they are.
+    report : LoadReport, optional
+        Filled with the names of what was loaded, missing, ignored and extra.
 
     Raises
     ------
@@ -192,21 +206,28 @@ def load_npz(
     """
     if not hasattr(file, "read"):
         with open(file, "rb") as opened:  # numpy.load would leave a damaged file open
-            load_npz(opened, obj, path, strict, ignore_names)
+            load_npz(opened, obj, path, strict, ignore_names, report)
         return
-    try:
-        npz = np.load(file, allow_pickle=False)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise ValueError(f"{_name(file)} is not a whole NPZ file: {error}") from error
-    if not hasattr(npz, "files"):
+    opened_file: Any = file
+    start = opened_file.tell()
+    magic = opened_file.read(len(np.lib.format.MAGIC_PREFIX))
+    opened_file.seek(start)
+    if magic == np.lib.format.MAGIC_PREFIX:
         raise ValueError(f"{_name(file)} holds a single array; it is not an NPZ file")
-    with npz:
-        try:
-            NpzDeserializer(npz, path and path.strip("/") + "/", strict, ignore_names).load(obj)
-        except KeyError as error:
-            raise KeyError(f"{_name(file)}: {error.args[0]}") from None
-        except ValueError as error:
-            raise ValueError(f"{_name(file)}: {error}") from error
+    try:
+        npz = Archive(opened_file)
+    except ValueError as error:
+        raise ValueError(f"{_name(file)} is {error}") from error
+    part = path and path.strip("/") + "/"
+    report = LoadReport() if report is None else report
+    try:
+        NpzDeserializer(npz, part, strict, ignore_names, report).load(obj)
+    except KeyError as error:
+        raise KeyError(f"{_name(file)}: {error.args[0]}") from None
+    except ValueError as error:
+        raise ValueError(f"{_name(file)}: {error}") from error
+    finally:
+        report.finish(npz, part)
 
 
 def _name(file: Any) -> str:
