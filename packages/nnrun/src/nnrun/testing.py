@@ -149,6 +149,22 @@ class FunctionCase:
         for y, e in zip(ys, expected, strict=True):
             assert_allclose(y, e, atol, rtol)
 
+    def check_half(self, tolerance: float = 0.02) -> None:
+        """Raise unless results and gradients in float16 are of that dtype and near the others.
+
+        Near by `tolerance` of the largest element: a few hundred roundings.
+        """
+        inputs = [Variable(x.astype(np.float16)) for x in self.inputs]
+        ys = self._results(*inputs)
+        gradients = grad(ys, inputs, [Variable(np.ones_like(y.array)) for y in ys])
+        for v in (*ys, *(g for g in gradients if g is not None)):
+            if v.dtype != np.float16:
+                raise AssertionError(f"wanted a Variable of float16, got {v!r}")
+        exact = self._results(*[Variable(x.array.astype(np.float64)) for x in inputs])
+        for y, e in zip(ys, exact, strict=True):
+            top = float(abs(e.array).max()) if e.size else 0.0
+            assert_allclose(y.array.astype(np.float64), e, tolerance * top + 1e-6, 0)
+
     def check_device(self, device: Any, atol: float = 1e-4, rtol: float = 1e-4) -> None:
         """Raise unless values and gradients on a device agree with NumPy's, in float32."""
         found = []

@@ -26,8 +26,10 @@ __all__ = ["rotary_embedding", "scaled_dot_product_attention"]
 
 Array = Any
 
-# The score of what must not be looked at: finite, so that differences of it are no NaN.
-_NEVER = -1e30
+
+def _never(dtype: Any) -> Any:
+    """The score of what must not be looked at: finite, so that differences of it are no NaN."""
+    return dtype.type(-1e30 if dtype.itemsize > 2 else -3e4)
 
 
 class Attention(FunctionNode):
@@ -61,7 +63,7 @@ class Attention(FunctionNode):
             scores = xp.matmul(q, k[..., keys, :].swapaxes(-1, -2)) * q.dtype.type(self._scale)
             allowed = self._allowed(xp, t, s, keys)
             if allowed is not None:
-                scores = xp.where(allowed, scores, q.dtype.type(_NEVER))
+                scores = xp.where(allowed, scores, _never(q.dtype))
             yield keys, scores, allowed
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -69,7 +71,7 @@ class Attention(FunctionNode):
         self.retain_inputs((0, 1, 2))
         self.retain_outputs((0,))
         xp = get_array_module(q)
-        top = xp.full((*q.shape[:-1], 1), _NEVER, q.dtype)
+        top = xp.full((*q.shape[:-1], 1), _never(q.dtype), q.dtype)
         total = xp.zeros_like(top)
         y = xp.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
         for keys, scores, allowed in self._blocks(q, k):

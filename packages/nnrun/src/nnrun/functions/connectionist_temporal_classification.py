@@ -52,8 +52,10 @@ class CTC(FunctionNode):
         return out
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        (x,) = inputs
-        xp = get_array_module(x)
+        (scores,) = inputs
+        xp = get_array_module(scores)
+        # Sums over time are beyond what 16 bits tell apart.
+        x = scores if scores.dtype.itemsize > 2 else scores.astype(np.float32)
         steps, batch, _ = x.shape
         path, n = self._path, self._path.shape[1]
         log_y = log_softmax_array(x, 2)
@@ -89,8 +91,10 @@ class CTC(FunctionNode):
             # One state at a time, for an index must not name an element twice.
             gradient[:, rows, path[:, s]] -= posterior[:, :, s]
         running = (xp.arange(steps)[:, None] < self._length) & possible
-        self._gradient = gradient * running[:, :, None].astype(x.dtype)
-        return (xp.where(possible, -log_p, x.dtype.type(np.inf)),)
+        gradient = gradient * running[:, :, None].astype(x.dtype)
+        self._gradient = gradient.astype(scores.dtype, copy=False)
+        loss = xp.where(possible, -log_p, x.dtype.type(np.inf))
+        return (loss.astype(scores.dtype, copy=False),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         (gy,) = grad_outputs

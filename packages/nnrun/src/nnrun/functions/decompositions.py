@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nnrun.backend import get_array_module, get_device_from_array
 from nnrun.core import FunctionNode, Variable, as_variable
 from nnrun.functions.matmul import matmul
@@ -20,12 +22,19 @@ def _check_square(a: Any, ndim: int, name: str) -> None:
         raise ValueError(f"{name}: the input must be {what}, not of shape {a.shape}")
 
 
+def _linalg(name: str, a: Array) -> Array:
+    """A function of ``linalg``, which knows no 16-bit numbers, on an array of any."""
+    xp = get_array_module(a)
+    wide = a if a.dtype.itemsize > 2 else a.astype(np.float32)
+    return xp.asarray(getattr(xp.linalg, name)(wide)).astype(a.dtype, copy=False)
+
+
 class Inv(FunctionNode):
     __slots__ = ()
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         self.retain_outputs((0,))
-        return (get_array_module(inputs[0]).linalg.inv(inputs[0]),)
+        return (_linalg("inv", inputs[0]),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         (y,) = self.get_retained_outputs()
@@ -80,8 +89,7 @@ class Det(FunctionNode):
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         self.retain_inputs((0,))
         self.retain_outputs((0,))
-        xp = get_array_module(inputs[0])
-        return (xp.asarray(xp.linalg.det(inputs[0])),)
+        return (_linalg("det", inputs[0]),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         (a,) = self.get_retained_inputs()
@@ -136,7 +144,7 @@ class Cholesky(FunctionNode):
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         self.retain_outputs((0,))
-        return (get_array_module(inputs[0]).linalg.cholesky(inputs[0]),)
+        return (_linalg("cholesky", inputs[0]),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         # Murray, 2016: L^-T Phi(L^T gL) L^-1, symmetrised; Phi keeps half the diagonal.

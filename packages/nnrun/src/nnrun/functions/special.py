@@ -252,7 +252,7 @@ class Zeta(FunctionNode):
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         (q,) = self.get_retained_inputs()
-        gy = grad_outputs[0] * -self._s * zeta(self._s + 1, q)
+        gy = grad_outputs[0] * -self._s.astype(q.dtype) * zeta(self._s + 1, q)
         return (sum_to(gy, q.shape),)
 
 
