@@ -103,7 +103,7 @@ def _keys(x: np.ndarray) -> np.ndarray:
 
 
 def _ulps(got: np.ndarray, want: np.ndarray) -> np.ndarray:
-    """Distance in units of the last place; infinite where only one is no number, or for a sign."""
+    """Distance in units of the last place; infinite where only one of the two is a number."""
     distance = np.abs(_keys(got) - _keys(want))
     nans = np.isnan(got).astype(int) + np.isnan(want)
     distance = np.where(nans == 2, 0, np.where(nans == 1, np.inf, distance))
@@ -159,6 +159,8 @@ def measure(row: Row, dtype: type, x: Sequence[np.ndarray], got: np.ndarray) -> 
         exact = _screened(row, dtype, x, got)
         want = exact.astype(dtype)
         error = _ulps(got, want)
+        if most == 0:  # exact, the sign of a zero too
+            error[(want == 0) & (np.signbit(got) != np.signbit(want)) & ~np.isnan(got)] = np.inf
         promised = np.ones(len(got), bool) if row.promised is None else row.promised(*x)
         error[~promised] = 0
         far = ~promised & np.isfinite(want)

@@ -79,7 +79,17 @@ def _norm(*x: Array) -> Array:
 def _quotient(x: Array, y: Array) -> Array:
     """Three low bits of the nearest whole quotient, with its sign."""
     whole = np.rint((x - libm("remainderl", 2)(x, y)) / y)
-    return np.copysign(np.fmod(np.abs(whole), 8), whole)
+    return np.fmod(whole, 8) + LD(0)
+
+
+def _greatest(x: Array, y: Array) -> Array:
+    """A number before a NaN, and the positive zero before the negative one."""
+    return np.where((x == 0) & (y == 0), np.where(np.signbit(x), y, x), np.fmax(x, y))
+
+
+def _whole(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """An integer has no negative zero."""
+    return lambda x: function(x) + LD(0)
 
 
 def _fraction(x: Array) -> Array:
@@ -116,7 +126,7 @@ SCREENS: dict[str, Callable[..., Array]] = {
     "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
     "sqrt": np.sqrt, "cbrt": np.cbrt, "atan2": np.arctan2, "hypot": np.hypot, "fmod": np.fmod,
     "rint": np.rint, "trunc": np.trunc, "ceil": np.ceil, "floor": np.floor, "fabs": np.abs,
-    "copysign": np.copysign, "fmax": np.fmax, "fmin": np.fmin,
+    "copysign": np.copysign, "fmax": _greatest, "fmin": lambda x, y: -_greatest(-x, -y),
     "exp10": libm("exp10l"), "pow": libm("powl", 2), "erf": _erf, "erfc": _erfc,
     "erfcx": _erfcx, "tgamma": libm("tgammal"), "lgamma": libm("lgammal"),
     "remainder": libm("remainderl", 2),
@@ -134,8 +144,9 @@ SCREENS: dict[str, Callable[..., Array]] = {
     "__sinf": np.sin, "__cosf": np.cos, "__frsqrt_rn": lambda x: 1 / np.sqrt(x),
     "__frcp_rn": lambda x: 1 / x, "isfinite": np.isfinite, "isinf": np.isinf, "isnan": np.isnan,
     "signbit": lambda x: np.signbit(x) & ~np.isnan(x), "round": libm("roundl"),
-    "nearbyint": np.rint, "lrint": np.rint, "llrint": np.rint, "lround": libm("roundl"),
-    "llround": libm("roundl"), "logb": libm("logbl"), "ilogb": libm("logbl"),
+    "nearbyint": np.rint, "lrint": _whole(np.rint), "llrint": _whole(np.rint),
+    "lround": _whole(libm("roundl")),
+    "llround": _whole(libm("roundl")), "logb": libm("logbl"), "ilogb": libm("logbl"),
     "ldexp": lambda x, n: x * np.exp2(n), "scalbn": lambda x, n: x * np.exp2(n),
     "scalbln": lambda x, n: x * np.exp2(n), "remquo": libm("remainderl", 2),
     "remquo_bits": _quotient, "modf": _fraction,
