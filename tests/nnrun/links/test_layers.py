@@ -259,6 +259,26 @@ class TestLosses:
             L.BinaryHierarchicalSoftmax(3, (0, 1, 2))
 
 
+def test_inception():
+    link = L.Inception(None, 2, 3, 4, 1, 2, 3)
+    y = link(image)
+    assert y.shape == (2, 11, 5, 5)
+    assert_allclose(y.array[:, :2], F.relu(link.conv1(image)))
+    assert_allclose(y.array[:, 2:6], F.relu(link.conv3(F.relu(link.proj3(image)))))
+    pooled = link.projp(F.max_pooling_2d(image, 3, 1, 1))
+    assert_allclose(y.array[:, 8:], F.relu(pooled))
+    assert len(list(link.params())) == 12
+
+
+def test_mlp_convolution():
+    link = L.MLPConvolution2D(None, (8, 6, 3), 3, pad=1, activation=F.tanh)
+    y = link(image)
+    assert_allclose(y, link[2](F.tanh(link[1](F.tanh(link[0](image))))))
+    assert y.shape == (2, 3, 5, 5)
+    with pytest.raises(ValueError, match="`out_channels` is empty"):
+        L.MLPConvolution2D(3, (), 3)
+
+
 class TestAttention:
     def test_one_head_is_the_function(self):
         link = L.MultiHeadAttention(8, 1)

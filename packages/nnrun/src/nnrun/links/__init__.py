@@ -19,6 +19,7 @@ from nnrun.links.convolution_nd import (
 )
 from nnrun.links.embed_id import EmbedID
 from nnrun.links.gru import GRU, StatefulGRU, StatefulMGU, StatelessGRU, StatelessMGU
+from nnrun.links.inception import Inception, MLPConvolution2D
 from nnrun.links.learnt_activations import (
     Bilinear,
     Highway,
@@ -74,9 +75,11 @@ __all__ = [
     "EmbedID",
     "GroupNormalization",
     "Highway",
+    "Inception",
     "LayerNormalization",
     "Linear",
     "LocalConvolution2D",
+    "MLPConvolution2D",
     "Maxout",
     "MultiHeadAttention",
     "NStepBiGRU",
