@@ -112,8 +112,8 @@ def test_no_copy_to_the_host_unasked():
     x = ndgpu.ones(2)
     with pytest.raises(TypeError, match=r"use `x.get\(\)`"):
         np.asarray(x)
-    with pytest.raises(TypeError, match=r"numpy\.percentile is not supported on device arrays"):
-        np.percentile(x, 50)
+    with pytest.raises(TypeError, match=r"numpy\.busday_count is not supported on device arrays"):
+        np.busday_count(x, x)
     assert isinstance(np.concatenate([x, x]), ndgpu.ndarray)
 
 
