@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["Attached"]
 
 
-class Attached:
+class Attached:  # noqa: PLW1641 - the array class says that it has no hash
     """Base of the array class: nothing when the program runs."""
 
     __slots__ = ()

@@ -76,12 +76,12 @@ struct Last {{
 #define SCATTER(name, Load, Store, From, To)                                                      \\
   extern "C" __global__ void name(const Load::In* x, Store::Out* y, const From* index, To* to,    \\
                                   const Offset* totals, long long rows, long long n,              \\
-                                  long long chunk, long long chunks, int shift) {{                 \\
+                                  long long chunk, long long chunks, int shift) {{                \\
     ndgpu::radix_scatter<Load, Store>(x, y, index, to, totals, rows, n, chunk, chunks, shift);    \\
   }}
 #define COUNT(name, Load)                                                                         \\
   extern "C" __global__ void name(const Load::In* x, Offset* counts, long long rows, long long n, \\
-                                  long long chunk, long long chunks, int shift) {{                 \\
+                                  long long chunk, long long chunks, int shift) {{                \\
     ndgpu::radix_count<Load>(x, counts, rows, n, chunk, chunks, shift);                           \\
   }}
 #ifdef ROW
