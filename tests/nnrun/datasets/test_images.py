@@ -1,6 +1,7 @@
 """The image data sets are found where they are, in order, and checked wherever they come from."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,7 +95,9 @@ def test_nowhere_says_where_it_looked_and_where_to_put_it(places, monkeypatch):
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match="named 'mnst'; there are fashion-mnist, mnist, digits"):
+    with pytest.raises(
+        ValueError, match="named 'mnst'; there are fashion-mnist, mnist, kuz"
+    ):
         load("mnst")
 
 
@@ -223,3 +226,14 @@ def test_the_others_are_read_the_same_way(places, function):
 def test_wrong_options(options, message):
     with pytest.raises(ValueError, match=message):
         datasets.get_digits(**options)
+
+
+def test_kuzushiji_mnist_is_known_by_the_publishers_digests(places, monkeypatch):
+    folder = fill(places / "server" / "kuzushiji-mnist")
+    with pytest.raises(MissingDatasetError, match="digest bdb82020997e1d708af4cf47b453dcf7 wanted"):
+        load("kuzushiji-mnist")
+    digests = tuple(hashlib.md5((folder / (f + ".gz")).read_bytes()).hexdigest() for f in FILES)
+    source = replace(SOURCES["kuzushiji-mnist"], packed_md5=digests)
+    monkeypatch.setitem(SOURCES, "kuzushiji-mnist", source)
+    train, test = datasets.get_kuzushiji_mnist(ndim=3)
+    assert (len(train), len(test), train[0][0].shape, train[3][1]) == (6, 2, (1, 4, 5), 3)

@@ -1,6 +1,6 @@
 """The user's cache folder of data sets, and downloads into it that are whole or not there.
 
-`download` guarantees that the file it leaves has the wanted SHA-256 digest; that a
+`download` guarantees that the file it leaves has the wanted digest; that a
 transfer which broke is taken up where it stopped; that a file whose digest is
 wrong is removed; and that several processes may ask for the same file at once.
 """
@@ -21,6 +21,7 @@ __all__ = [
     "cached_download",
     "download",
     "get_dataset_root",
+    "md5_of",
     "set_dataset_root",
 ]
 
@@ -137,7 +138,7 @@ def download(
     target : Path
         Where it goes; folders are made.
     sha256 : str, optional
-        The digest wanted.
+        The digest wanted: SHA-256, or what `digest_of` computes.
     timeout : float, default 10
         Seconds that the connection may stay silent.
     limit : int, default 4 GiB
@@ -232,6 +233,20 @@ def _sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def md5_of(path: Path) -> str:
+    """Return the MD5 digest of a file: for data sets whose publishers give no other.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def _require_digest(url: str, path: Path, wanted: str, digest_of: Callable[[Path], str]) -> None:
     try:
         found = digest_of(path)
@@ -243,5 +258,5 @@ def _require_digest(url: str, path: Path, wanted: str, digest_of: Callable[[Path
     if found != wanted.lower():
         path.unlink()
         raise ChecksumError(
-            f"{url}: SHA-256 {wanted} wanted, {found} came; the file has been removed"
+            f"{url}: digest {wanted} wanted, {found} came; the file has been removed"
         )

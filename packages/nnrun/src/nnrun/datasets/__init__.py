@@ -1,10 +1,18 @@
-"""Datasets made of others, and the small image data sets that examples train on."""
+"""Datasets made of others, files of pictures and text, and published data sets."""
 
+from nnrun.datasets.cifar import CifarError, get_cifar10, get_cifar100
 from nnrun.datasets.concatenated_dataset import ConcatenatedDataset
 from nnrun.datasets.dict_dataset import DictDataset
 from nnrun.datasets.idx import IdxError
-from nnrun.datasets.image_datasets import get_digits, get_fashion_mnist, get_mnist
+from nnrun.datasets.image_dataset import ImageDataset, LabeledImageDataset
+from nnrun.datasets.image_datasets import (
+    get_digits,
+    get_fashion_mnist,
+    get_kuzushiji_mnist,
+    get_mnist,
+)
 from nnrun.datasets.images import MissingDatasetError
+from nnrun.datasets.ptb import get_ptb_words, get_ptb_words_vocabulary
 from nnrun.datasets.sub_dataset import (
     SubDataset,
     get_cross_validation_datasets,
@@ -14,22 +22,32 @@ from nnrun.datasets.sub_dataset import (
     split_dataset_n_random,
     split_dataset_random,
 )
+from nnrun.datasets.text_dataset import TextDataset
 from nnrun.datasets.transform_dataset import TransformDataset
 from nnrun.datasets.tuple_dataset import TupleDataset
 
 __all__ = [
+    "CifarError",
     "ConcatenatedDataset",
     "DictDataset",
     "IdxError",
+    "ImageDataset",
+    "LabeledImageDataset",
     "MissingDatasetError",
     "SubDataset",
+    "TextDataset",
     "TransformDataset",
     "TupleDataset",
+    "get_cifar10",
+    "get_cifar100",
     "get_cross_validation_datasets",
     "get_cross_validation_datasets_random",
     "get_digits",
     "get_fashion_mnist",
+    "get_kuzushiji_mnist",
     "get_mnist",
+    "get_ptb_words",
+    "get_ptb_words_vocabulary",
     "split_dataset",
     "split_dataset_n",
     "split_dataset_n_random",

@@ -1,4 +1,4 @@
-"""MNIST, Fashion-MNIST and the shipped handwritten digits as training and test datasets."""
+"""MNIST, its relatives and the shipped handwritten digits as training and test datasets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnrun.config import get_dtype
 from nnrun.datasets.images import Images, load
 from nnrun.datasets.tuple_dataset import TupleDataset
 
-__all__ = ["get_digits", "get_fashion_mnist", "get_mnist", "to_datasets"]
+__all__ = ["get_digits", "get_fashion_mnist", "get_kuzushiji_mnist", "get_mnist", "to_datasets"]
 
 
 def get_mnist(
@@ -68,6 +68,23 @@ def get_fashion_mnist(
     """
     return to_datasets(
         load("fashion-mnist"), withlabel, ndim, scale, dtype, label_dtype, rgb_format
+    )
+
+
+def get_kuzushiji_mnist(
+    withlabel: bool = True,
+    ndim: int = 1,
+    scale: float = 1.0,
+    dtype: Any = None,
+    label_dtype: Any = np.int32,
+    rgb_format: bool = False,
+) -> tuple[Any, Any]:
+    """Return Kuzushiji-MNIST: 60,000 and 10,000 cursive Japanese letters, of 28x28 pixels.
+
+    Parameters, results and errors are those of `get_mnist`.
+    """
+    return to_datasets(
+        load("kuzushiji-mnist"), withlabel, ndim, scale, dtype, label_dtype, rgb_format
     )
 
 

@@ -19,12 +19,13 @@ everything else is an error that names the file, or the folders and what to put 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from nnrun.dataset.download import DownloadError, download, get_dataset_root
+from nnrun.dataset.download import DownloadError, download, get_dataset_root, md5_of
 from nnrun.datasets.idx import IdxError, content_sha256, read_idx
 
 __all__ = ["FILES", "SOURCES", "Images", "MissingDatasetError", "Source", "load", "load_images"]
@@ -48,9 +49,10 @@ class Source:
     name: str
     title: str
     url: str | None  #: the folder at its public home; None if it ships with the package
-    sha256: tuple[str, str, str, str]  #: of each file's content, uncompressed
+    sha256: tuple[str, ...]  #: of each file's content, uncompressed; empty with `packed_md5`
     levels: int  #: pixels are integers from 0 to this
     classes: tuple[str, ...]
+    packed_md5: tuple[str, ...] = ()  #: of each gzipped file, where the publisher gives that
 
 
 _DIGIT_NAMES = tuple("0123456789")
@@ -94,6 +96,20 @@ SOURCES: dict[str, Source] = {
             ),
             255,
             _DIGIT_NAMES,
+        ),
+        Source(
+            "kuzushiji-mnist",
+            "Kuzushiji-MNIST",
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist",
+            (),
+            255,
+            ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+            (
+                "bdb82020997e1d708af4cf47b453dcf7",
+                "e144d726b3acfaa3e44228e80efcd344",
+                "5c965bf0a639b31b8f53240b1b52f4d7",
+                "7320c461ea6c1c855c0b718fb2a4b134",
+            ),
         ),
         Source(
             "digits",
@@ -154,7 +170,7 @@ def load(name: str) -> Images:
     Parameters
     ----------
     name : str
-        ``fashion-mnist``, ``mnist`` or ``digits``.
+        ``fashion-mnist``, ``mnist``, ``kuzushiji-mnist`` or ``digits``.
 
     Returns
     -------
@@ -240,10 +256,13 @@ def _download(source: Source, looked_at: list[Path]) -> str:
     url = f"{base.rstrip('/')}/{source.name}" if base else str(source.url)
     cache = _cache(source.name)
     try:
-        for file, sha256 in zip(FILES, source.sha256, strict=True):
+        packed = bool(source.packed_md5)
+        digests = source.packed_md5 if packed else source.sha256
+        digest_of: Callable[[Path], str] = md5_of if packed else content_sha256
+        for file, digest in zip(FILES, digests, strict=True):
             if _find(cache, file) is None:
                 target = cache / f"{file}.gz"
-                download(f"{url}/{file}.gz", target, sha256, digest_of=content_sha256)
+                download(f"{url}/{file}.gz", target, digest, digest_of=digest_of)
     except DownloadError as error:
         folders = ", ".join(str(folder) for folder in [*looked_at, cache])
         message = (
@@ -293,7 +312,7 @@ def _require_right_name(source: Source, labels_path: Path) -> None:
     """Refuse one known data set under the name of another: their files are called the same."""
     found = content_sha256(labels_path)
     for other in SOURCES.values():
-        if other.sha256[1] == found and other.name != source.name:
+        if found in other.sha256 and other.name != source.name:
             raise IdxError(
                 f"{labels_path} is a file of {other.title}, and {source.title} was asked for"
             )
