@@ -10,7 +10,7 @@ from ndgpu.core import casts, layout, scans, views
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
-from ndgpu.routines.manipulation import concatenate
+from ndgpu.routines.manipulation import atleast_1d, concatenate
 
 __all__ = [
     "cumulative_prod",
@@ -278,12 +278,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 6.28318
 def _cumulative(
     function: Any, initial: Any, x: Any, axis: Any, dtype: Any, out: Any, include_initial: bool
 ) -> ndarray:
-    x = asarray(x)
-    if x.ndim == 0:
-        raise ValueError(
-            "Calling cumulative_sum or cumulative_prod on 0-d arrays is not allowed. Use "
-            "atleast_1d(scalar) first."
-        )
+    x = atleast_1d(asarray(x))
     if axis is None:
         if x.ndim != 1:
             raise ValueError(
@@ -323,7 +318,7 @@ def cumulative_sum(
     Raises
     ------
     ValueError
-        If `axis` is missing and `x` has several, or `x` has none.
+        If `axis` is missing and `x` has several.
 
     Examples
     --------

@@ -6,6 +6,7 @@ LAPACK on the host: coefficients or samples are copied there and the result is c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -278,6 +279,9 @@ class poly1d:
     def __len__(self) -> int:
         return self.order
 
+    def __iter__(self) -> Iterator[ndarray]:
+        return iter(self.coeffs)
+
     def __getitem__(self, power: int) -> Any:
         k = self.order - power
         return self.coeffs[k] if 0 <= k <= self.order else 0
@@ -313,7 +317,7 @@ class poly1d:
         return result
 
     def __truediv__(self, other: Any) -> Any:
-        if np.ndim(other) == 0 and not isinstance(other, poly1d):
+        if not isinstance(other, poly1d) and np.ndim(other) == 0:
             return poly1d(self.coeffs / other)
         return polydiv(self, other)
 
