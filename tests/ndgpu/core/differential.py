@@ -4,7 +4,7 @@ import numpy as np
 
 import ndgpu
 
-__all__ = ["check", "to_device"]
+__all__ = ["check", "check_call", "rows", "to_device"]
 
 # Functions of floating-point numbers may differ in the last digits.
 TOLERANCE = {"e": 2e-3, "f": 3e-6, "d": 1e-12, "F": 2e-5, "D": 1e-11}
@@ -83,3 +83,29 @@ def compare(got, expected, tolerance=None):
         np.testing.assert_allclose(got, expected, rtol=limit, atol=limit)
     else:
         np.testing.assert_array_equal(got, expected)
+
+
+def rows(*calls):
+    """Parameters for `check_call`, each ``(name, arguments, keywords)``, with ids to read."""
+    import pytest
+
+    result = []
+    for k, (name, args, *rest) in enumerate(calls):
+        keywords = rest[0] if rest else {}
+        words = "-".join(f"{word}={value}" for word, value in keywords.items())
+        label = f"{k}-{name}-{words}"[:60] if len(words) < 40 else f"{k}-{name}"
+        result.append(pytest.param(name, args, keywords, id=label))
+    return pytest.mark.parametrize(("name", "args", "keywords"), result)
+
+
+def check_call(name, args, keywords, tolerance=None):
+    """Check one public function, which may be ``function.method``."""
+
+    def call(xp, *values, **named):
+        function = xp
+        for part in name.split("."):
+            function = getattr(function, part)
+        result = function(*values, **named)
+        return tuple(result) if hasattr(result, "_fields") else result
+
+    check(call, *args, tolerance=tolerance, **keywords)
