@@ -95,9 +95,7 @@ def test_nowhere_says_where_it_looked_and_where_to_put_it(places, monkeypatch):
 
 
 def test_unknown_name():
-    with pytest.raises(
-        ValueError, match="named 'mnst'; there are fashion-mnist, mnist, kuz"
-    ):
+    with pytest.raises(ValueError, match="named 'mnst'; there are fashion-mnist, mnist, kuz"):
         load("mnst")
 
 

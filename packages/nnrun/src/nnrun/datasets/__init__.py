@@ -22,6 +22,7 @@ from nnrun.datasets.sub_dataset import (
     split_dataset_n_random,
     split_dataset_random,
 )
+from nnrun.datasets.svhn import MatError, get_svhn
 from nnrun.datasets.text_dataset import TextDataset
 from nnrun.datasets.transform_dataset import TransformDataset
 from nnrun.datasets.tuple_dataset import TupleDataset
@@ -33,6 +34,7 @@ __all__ = [
     "IdxError",
     "ImageDataset",
     "LabeledImageDataset",
+    "MatError",
     "MissingDatasetError",
     "SubDataset",
     "TextDataset",
@@ -48,6 +50,7 @@ __all__ = [
     "get_mnist",
     "get_ptb_words",
     "get_ptb_words_vocabulary",
+    "get_svhn",
     "split_dataset",
     "split_dataset_n",
     "split_dataset_n_random",
