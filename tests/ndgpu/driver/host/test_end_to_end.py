@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cuda.bindings import nvrtc
 from cuda.bindings.driver import CUfunction_attribute, CUresult
+from tests.ptx import compile_ptx
 
 from ndgpu.driver import host
 from ndgpu.driver.host import launch, workers
@@ -58,15 +58,7 @@ extern "C" __global__ void nothing() {}
 @pytest.fixture(scope="module")
 def ptx() -> bytes:
     """The PTX that NVRTC makes of `SOURCE` for the host device."""
-    _, program = nvrtc.nvrtcCreateProgram(SOURCE.encode(), b"test.cu", 0, [], [])
-    options = [f"--gpu-architecture={host.compile_target(0)}".encode(), b"--std=c++17"]
-    (code,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
-    assert code == nvrtc.nvrtcResult.NVRTC_SUCCESS
-    _, size = nvrtc.nvrtcGetPTXSize(program)
-    text = bytes(size)
-    nvrtc.nvrtcGetPTX(program, text)
-    nvrtc.nvrtcDestroyProgram(program)
-    return text
+    return compile_ptx(SOURCE).encode() + b"\0"
 
 
 @pytest.fixture

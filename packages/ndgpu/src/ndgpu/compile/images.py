@@ -83,7 +83,7 @@ def compile_source(
     name_expressions : sequence of str
         C++ names, such as ``f<int>``, whose lowered names are wanted.
     name : str
-        What error messages call the source.
+        What error messages, ``__FILE__`` and line information call the source.
 
     Returns
     -------
@@ -106,7 +106,8 @@ def compile_source(
     full = complete(options, target)
     headers = closure(source, include_folders(full))
     lines = has_lines(target)
-    parts = (_FORMAT, nvrtc.version(), full, source, expressions, headers.digest, lines)
+    # The name too changes the bytes: `assert` and line information hold it.
+    parts = (_FORMAT, nvrtc.version(), full, name, source, expressions, headers.digest, lines)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
     cache = diskcache.default()
     entry = cache.get(key)

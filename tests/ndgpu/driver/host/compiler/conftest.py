@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from cuda.bindings import nvrtc
+from tests.ptx import compile_ptx
 
 from ndgpu.driver.host import compiler
 
@@ -14,18 +14,7 @@ from ndgpu.driver.host import compiler
 @functools.cache
 def compile_cuda(source: str) -> str:
     """PTX for `compute_80`."""
-    _, handle = nvrtc.nvrtcCreateProgram(source.encode(), b"test.cu", 0, [], [])
-    options = [b"--gpu-architecture=compute_80", b"-default-device"]
-    result = nvrtc.nvrtcCompileProgram(handle, len(options), options)[0]
-    if int(result):
-        size = nvrtc.nvrtcGetProgramLogSize(handle)[1]
-        log = b" " * size
-        nvrtc.nvrtcGetProgramLog(handle, log)
-        raise ValueError(log.decode())
-    size = nvrtc.nvrtcGetPTXSize(handle)[1]
-    text = b" " * size
-    nvrtc.nvrtcGetPTX(handle, text)
-    return text.decode().rstrip("\0")
+    return compile_ptx(source, "-default-device")
 
 
 class _Launch(ctypes.Structure):

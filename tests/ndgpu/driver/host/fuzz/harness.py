@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from cuda.bindings import nvrtc
+from tests.ptx import compile_ptx
 
 from ndgpu.driver.host import compiler
 from ndgpu.driver.host.compiler import program as programs
@@ -52,16 +52,7 @@ class Failure:
 
 
 def _compiled(source: str) -> str:
-    _, handle = nvrtc.nvrtcCreateProgram(source.encode(), b"fuzz.cu", 0, [], [])
-    options = [b"--gpu-architecture=compute_80", b"--fmad=false", b"-default-device", b"-w"]
-    (code,) = nvrtc.nvrtcCompileProgram(handle, len(options), options)
-    if int(code):
-        log = bytearray(nvrtc.nvrtcGetProgramLogSize(handle)[1])
-        nvrtc.nvrtcGetProgramLog(handle, log)
-        raise ValueError(f"NVRTC refuses a random kernel:\n{log.decode()}")
-    text = bytearray(nvrtc.nvrtcGetPTXSize(handle)[1])
-    nvrtc.nvrtcGetPTX(handle, text)
-    return bytes(text).rstrip(b"\0").decode()
+    return compile_ptx(source, "--fmad=false", "-default-device", "-w")
 
 
 class _Run:
