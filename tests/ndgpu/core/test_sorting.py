@@ -13,17 +13,32 @@ C[0, 0, :3] = [complex(np.nan, 1), complex(1, np.nan), complex(np.nan, np.nan)]
 
 
 @rows(
-    ("sort", (I,)), ("sort", (I,), {"axis": 0}), ("sort", (F,), {"axis": 1}),
-    ("sort", (F,), {"axis": None}), ("sort", (C,)), ("sort", (I.T,)), ("sort", (I[::-1, ::2],)),
-    ("sort", (np.zeros((0, 3)),)), ("sort", (np.zeros((3, 0)),)), ("sort", (I,), {"axis": 7}),
-    ("sort", (I,), {"kind": "zigzag"}), ("sort", (I,), {"stable": True}), ("sort", (np.float32(1),)),
+    ("sort", (I,)),
+    ("sort", (I,), {"axis": 0}),
+    ("sort", (F,), {"axis": 1}),
+    ("sort", (F,), {"axis": None}),
+    ("sort", (C,)),
+    ("sort", (I.T,)),
+    ("sort", (I[::-1, ::2],)),
+    ("sort", (np.zeros((0, 3)),)),
+    ("sort", (np.zeros((3, 0)),)),
+    ("sort", (I,), {"axis": 7}),
+    ("sort", (I,), {"kind": "zigzag"}),
+    ("sort", (I,), {"stable": True}),
+    ("sort", (np.float32(1),)),
     ("sort", (I,), {"kind": "stable", "stable": True}),
-    ("argsort", (I,), {"kind": "stable"}), ("argsort", (F,), {"axis": 0, "kind": "stable"}),
-    ("argsort", (C,), {"kind": "stable"}), ("argsort", (F,), {"axis": None, "kind": "stable"}),
-    ("argsort", (np.float32(1),)), ("lexsort", ([I[0], I[1], I[2]],)),
-    ("lexsort", (I,), {"axis": 0}), ("lexsort", ([],)), ("sort_complex", (I[0, 0],)),
-    ("partition", (I, 99)), ("argpartition", (I, -6)),
-)  # fmt: skip
+    ("argsort", (I,), {"kind": "stable"}),
+    ("argsort", (F,), {"axis": 0, "kind": "stable"}),
+    ("argsort", (C,), {"kind": "stable"}),
+    ("argsort", (F,), {"axis": None, "kind": "stable"}),
+    ("argsort", (np.float32(1),)),
+    ("lexsort", ([I[0], I[1], I[2]],)),
+    ("lexsort", (I,), {"axis": 0}),
+    ("lexsort", ([],)),
+    ("sort_complex", (I[0, 0],)),
+    ("partition", (I, 99)),
+    ("argpartition", (I, -6)),
+)
 def test_a_call(name, args, keywords):
     check_call(name, args, keywords)
 

@@ -13,11 +13,16 @@ F = RNG.random((3, 4))
 
 
 @rows(
-    ("apply_along_axis", (lambda v: v[:2] * 2, 0, F)), ("apply_along_axis", (lambda v: v.sum(), 1, F)),
-    ("apply_over_axes", (lambda a, axis: a.sum(axis), F, [0, 1])), ("apply_along_axis", (abs, 5, F)),
-    ("array_str", (F,)), ("array2string", (F,), {"precision": 2}), ("fromstring", ("1 2",), {"sep": " "}),
-    ("frombuffer", (b"abcd", "u1")), ("fromiter", (range(3), float)),
-)  # fmt: skip
+    ("apply_along_axis", (lambda v: v[:2] * 2, 0, F)),
+    ("apply_along_axis", (lambda v: v.sum(), 1, F)),
+    ("apply_over_axes", (lambda a, axis: a.sum(axis), F, [0, 1])),
+    ("apply_along_axis", (abs, 5, F)),
+    ("array_str", (F,)),
+    ("array2string", (F,), {"precision": 2}),
+    ("fromstring", ("1 2",), {"sep": " "}),
+    ("frombuffer", (b"abcd", "u1")),
+    ("fromiter", (range(3), float)),
+)
 def test_a_call(name, args, keywords):
     check_call(name, args, keywords, tolerance=1e-9)
 

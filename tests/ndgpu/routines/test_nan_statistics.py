@@ -14,11 +14,18 @@ NAMES = ("nansum", "nanprod", "nanmax", "nanmin", "nanmean", "nanvar", "nanstd")
 @rows(
     *[(name, (F,), {"axis": axis}) for name in NAMES for axis in (None, 0, 1)],
     *[(name, (I,), {"axis": 1, "keepdims": True}) for name in NAMES],
-    ("nanargmax", (F,)), ("nanargmin", (F, 1)), ("nanargmax", (F * np.nan, 1)),
-    ("nanvar", (F,), {"ddof": 2, "axis": 0}), ("nanmean", (F,), {"where": I > 0}),
-    ("cov", (R,)), ("cov", (R,), {"rowvar": False}), ("cov", (R[0], R[1]), {"ddof": 0}),
+    ("nanargmax", (F,)),
+    ("nanargmin", (F, 1)),
+    ("nanargmax", (F * np.nan, 1)),
+    ("nanvar", (F,), {"ddof": 2, "axis": 0}),
+    ("nanmean", (F,), {"where": I > 0}),
+    ("cov", (R,)),
+    ("cov", (R,), {"rowvar": False}),
+    ("cov", (R[0], R[1]), {"ddof": 0}),
     ("cov", (R,), {"fweights": np.arange(9), "aweights": np.arange(9) + 0.5}),
-    ("cov", (R,), {"fweights": np.arange(8)}), ("corrcoef", (R,)), ("corrcoef", (R + 1j * R[::-1],)),
-)  # fmt: skip
+    ("cov", (R,), {"fweights": np.arange(8)}),
+    ("corrcoef", (R,)),
+    ("corrcoef", (R + 1j * R[::-1],)),
+)
 def test_a_call(name, args, keywords):
     check_call(name, args, keywords, tolerance=1e-9)

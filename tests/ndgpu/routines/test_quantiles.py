@@ -30,14 +30,20 @@ Q = [0, 0.25, 0.5, 0.97, 1]
     *[("quantile", (R, 0.3), {"axis": 1, "method": m}) for m in METHODS],
     *[("quantile", (I, Q), {"axis": 0, "method": m, "keepdims": True}) for m in METHODS],
     *[("nanquantile", (F, Q), {"axis": 1, "method": m}) for m in METHODS],
-    ("percentile", (F.astype("f4"), [10, 50])), ("quantile", (R, 2)), ("quantile", (R, 0.5, 4)),
-    ("nanpercentile", (F, 40)), ("quantile", (R, 0.5), {"method": "other"}),
+    ("percentile", (F.astype("f4"), [10, 50])),
+    ("quantile", (R, 2)),
+    ("quantile", (R, 0.5, 4)),
+    ("nanpercentile", (F, 40)),
+    ("quantile", (R, 0.5), {"method": "other"}),
     ("quantile", (R, [0.2, 0.5]), {"method": "inverted_cdf", "weights": abs(R)}),
-    ("quantile", (R, 0.4),
-     {"axis": 1, "method": "inverted_cdf", "weights": np.arange(20.0)}),
-    *[(f, (a,), {"axis": axis})
-      for f in ("median", "nanmedian") for a in (I, F, F.astype("f2")) for axis in (None, 0, (0, 1))],
+    ("quantile", (R, 0.4), {"axis": 1, "method": "inverted_cdf", "weights": np.arange(20.0)}),
+    *[
+        (f, (a,), {"axis": axis})
+        for f in ("median", "nanmedian")
+        for a in (I, F, F.astype("f2"))
+        for axis in (None, 0, (0, 1))
+    ],
     ("median", (R,), {"axis": 1, "keepdims": True}),
-)  # fmt: skip
+)
 def test_a_call(name, args, keywords):
     check_call(name, args, keywords, tolerance=1e-9)
