@@ -78,30 +78,37 @@ def save(path: Path, machine: dict[str, Any], rows: list[dict], startup: dict[st
 
 
 def draw(path: Path, machine: dict[str, Any], rows: list[dict]) -> None:
-    """Bars of each library's speed relative to the reference, a bar a case."""
+    """Bars of how often each result is as fast as the first of its row."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    labels = [f"{row['name']}  ({row['group']})" for row in rows]
-    libraries = sorted({m["library"] for row in rows for m in row["results"][1:]})
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.28 * len(rows)), layout="constrained")
-    height = 0.8 / max(1, len(libraries))
-    for k, library in enumerate(libraries):
-        at, ratios = [], []
-        for i, row in enumerate(rows):
-            for m in row["results"][1:]:
-                if m["library"] == library:
-                    at.append(i + k * height)
-                    ratios.append(row["results"][0]["median"] / m["median"])
-        axes.barh(at, ratios, height, label=library)
+    compared = [row for row in rows if len(row["results"]) > 1]
+    if not compared:
+        return
+    colours = {
+        name: f"C{k}"
+        for k, name in enumerate(
+            dict.fromkeys(m["library"] for row in compared for m in row["results"][1:])
+        )
+    }
+    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.28 * len(compared)), layout="constrained")
+    for i, row in enumerate(compared):
+        first, *others = row["results"]
+        height = 0.8 / len(others)
+        for k, m in enumerate(others):
+            name = m["library"]
+            at = i - 0.4 + (k + 0.5) * height
+            axes.barh(at, first["median"] / m["median"], height, color=colours[name])
+    for name, colour in colours.items():
+        axes.barh(0, 0, color=colour, label=name)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
-    axes.set_yticks([i + height * (len(libraries) - 1) / 2 for i in range(len(rows))], labels)
+    axes.set_yticks(range(len(compared)), [f"{r['name']}  ({r['group']})" for r in compared])
     axes.tick_params(axis="y", labelsize=7)
-    axes.invert_yaxis()
-    axes.set_xlabel("speed relative to NumPy (right of the line: faster)")
+    axes.set_ylim(len(compared) - 0.4, -0.6)
+    axes.set_xlabel("speed relative to the row's reference, mostly NumPy (right of 1: faster)")
     axes.set_title(f"{machine['device']}, {machine['cores']} cores, {machine['date'][:10]}")
     axes.legend()
     figure.savefig(path, dpi=110)
