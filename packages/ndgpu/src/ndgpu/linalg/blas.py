@@ -14,16 +14,15 @@ strides, a stride of 0 along the stack included, in the order of the current str
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ndgpu import driver, runtime
-from ndgpu.core import casts, layout
+from ndgpu.core import casts
 from ndgpu.core.codegen import compute_dtype
+from ndgpu.core.in_place import host_view, readable
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.linalg import cublas
 from ndgpu.linalg.kernel import multiply as multiply_with_kernel
@@ -53,10 +52,7 @@ def _ways(device_id: int) -> tuple[Callable[[ndarray, ndarray, ndarray], bool], 
     library = driver.load_library("cublas")
     if library is not None:
         return (cublas.Multiplier(library).multiply,)
-    attribute = (
-        driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS_USES_HOST_PAGE_TABLES
-    )
-    if runtime.check(driver.cuDeviceGetAttribute(attribute, device_id)):
+    if readable(device_id):
         return (_multiply_in_place,)
     return ()
 
@@ -74,17 +70,10 @@ def _multiply_in_place(a: ndarray, b: ndarray, c: ndarray) -> bool:
         return True
     # What was queued before must have been done: from here on it is the processor's turn.
     runtime.get_current_stream().synchronize()
-    first, second, result = (_in_place(x) for x in (a, b, c))
+    first, second, result = (host_view(x) for x in (a, b, c))
     if len(result) == 1:
         # One product of two matrices has the shortest way to BLAS.
         np.dot(first[0], second[0], out=result[0])
     else:
         np.matmul(first, second, out=result)
     return True
-
-
-def _in_place(a: ndarray) -> np.ndarray:
-    """A NumPy array over the memory of `a`; not valid after `a` is."""
-    low, high = layout.extent(a._shape, a._strides, a._dtype.itemsize)
-    buffer: Any = (ctypes.c_char * (high - low)).from_address(a._ptr + low)
-    return np.ndarray(a._shape, a._dtype, buffer, -low, a._strides)
