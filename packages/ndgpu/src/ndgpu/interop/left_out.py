@@ -78,7 +78,6 @@ PLANNED: dict[str, str] = {
 }
 
 PLANNED_METHODS: dict[str, str] = {
-    "__array_namespace__": "with the array API standard",
     "__dlpack__": "with DLPack both ways",
     "__dlpack_device__": "with DLPack both ways",
 }
