@@ -8,6 +8,8 @@ import pytest
 from ndgpu.kernels import geometry, reduction
 from ndgpu.kernels.elementwise import Operand
 from ndgpu.kernels.reduction import Reduction
+from ndgpu.kernels.reduction_layout import Layout, tile_items
+from ndgpu.kernels.reduction_source import TILE_ITEMS
 
 F4, F8, I8 = np.dtype("f4"), np.dtype("f8"), np.dtype("i8")
 
@@ -117,7 +119,7 @@ def many_cores(monkeypatch):
         geometry, "limits", lambda device: geometry.Limits(64, 2048, 1024, 2**31 - 1, 1 << 25)
     )
     monkeypatch.setattr(reduction, "_ROW_CHUNK", 20)
-    monkeypatch.setattr(reduction, "_COLUMN_CHUNK", 3)
+    monkeypatch.setattr(reduction, "COLUMN_CHUNK", 3)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +262,7 @@ def test_types_of_partial_results(code, bare):
         np.testing.assert_array_equal(run(kernel, bare, x, axes, dtype), expected)
 
 
-@pytest.mark.parametrize("items", reduction.TILE_ITEMS)
+@pytest.mark.parametrize("items", TILE_ITEMS)
 @pytest.mark.parametrize("width", [256, 300, 999, 1024, 1030, 2100])
 def test_tiles_of_every_width(items, width, bare, monkeypatch):
     monkeypatch.setattr(reduction, "_tile_items", lambda layout, wanted: items)
@@ -272,9 +274,9 @@ def test_tiles_of_every_width(items, width, bare, monkeypatch):
 
 def test_tiles_are_wide_where_there_is_work_for_all_and_little_overlap():
     def items(rows, width, wanted):
-        layout = reduction._Layout((width,), ((4,),), ((4,),), (rows,), ((4 * width,),), width,
+        layout = Layout((width,), ((4,),), ((4,),), (rows,), ((4 * width,),), width,
                                    rows, 0)  # fmt: skip
-        return reduction._tile_items(layout, wanted)
+        return tile_items(layout, wanted)
 
     assert items(10_000, 1000, 4096) == 32
     assert items(10_000, 1000, 2048 * 132) == 8

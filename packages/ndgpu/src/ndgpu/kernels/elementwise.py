@@ -55,7 +55,8 @@ from ndgpu import config, runtime
 from ndgpu.compile import Bound, get_module
 from ndgpu.compile.dtypes import pack_code
 from ndgpu.kernels import geometry, planning
-from ndgpu.kernels.source import STREAMED, Operand, Spec, generate
+from ndgpu.kernels.source import generate
+from ndgpu.kernels.spec import STREAMED, Operand, Spec, Variant
 
 __all__ = ["Elementwise", "Operand", "Shown", "number"]
 
@@ -222,13 +223,13 @@ class Elementwise:
 
     def _flat_bound(self, device_id: int, streaming: bool = False) -> Bound:
         classes = tuple("c" if operand.kind in ("in", "out") else "" for operand in self.operands)
-        variant = planning.Variant("flat", classes, 1, False, (), 0, streaming)
+        variant = Variant("flat", classes, 1, False, (), 0, streaming)
         bound = self._variant(device_id, variant)
         if not streaming:
             self._flat[device_id] = bound
         return bound
 
-    def _variant(self, device_id: int, variant: planning.Variant) -> Bound:
+    def _variant(self, device_id: int, variant: Variant) -> Bound:
         key = (device_id, variant)
         bound = self._variants.get(key)
         if bound is None:

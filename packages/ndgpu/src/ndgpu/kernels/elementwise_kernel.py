@@ -16,7 +16,7 @@ from ndgpu.compile.dtypes import ctype
 from ndgpu.kernels import arrays, geometry
 from ndgpu.kernels.elementwise import Elementwise
 from ndgpu.kernels.params import parse, resolve
-from ndgpu.kernels.source import Operand
+from ndgpu.kernels.spec import Operand
 
 __all__ = ["ElementwiseKernel"]
 

@@ -34,7 +34,7 @@ class Loop(NamedTuple):
     Attributes
     ----------
     form, classes, rank, wide
-        As in `ndgpu.kernels.planning.Variant`; `classes` of the looped operands alone.
+        As in `ndgpu.kernels.spec.Variant`; `classes` of the looped operands alone.
     grid, block : int
     static : tuple
         Values of the form's leading parameters.

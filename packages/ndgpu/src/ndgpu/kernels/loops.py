@@ -7,12 +7,10 @@ each form is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ndgpu.compile.dtypes import ctype
-
-if TYPE_CHECKING:
-    from ndgpu.kernels.source import Operand
+from ndgpu.kernels.spec import Operand
 
 __all__ = ["DIVISOR", "LoopCode", "loop_code"]
 

@@ -1,6 +1,6 @@
 """Which kernel a set of shapes and strides takes, and with which numbers.
 
-There are four forms of elementwise kernel:
+There are four forms of elementwise kernel (`ndgpu.kernels.spec.Variant`):
 
 ``flat``
     One dimension is left after collapsing.  Thread number is element number.
@@ -25,49 +25,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from ndgpu.kernels.geometry import Loop, row_block
 from ndgpu.kernels.layout import broadcast_strides, collapse, magic, round_rank
+from ndgpu.kernels.spec import Operand, Variant
 from ndgpu.kernels.transposed import plan_tiles
 
-if TYPE_CHECKING:
-    from ndgpu.kernels.source import Operand
-
-__all__ = ["Variant", "divisors", "plan", "plan_loop"]
+__all__ = ["divisors", "plan", "plan_loop"]
 
 _SHORT = 32
 """Inner dimensions below a warp leave lanes idle as rows."""
 _INT32 = 2**31 - 1
-
-
-class Variant(NamedTuple):
-    """What decides the generated source: one kernel per value of this.
-
-    Attributes
-    ----------
-    form : {"flat", "rows", "points", "tiles64", "tiles32"}
-    classes : tuple of str
-        Class of innermost stride of each operand; ``""`` for those outside the loop.
-    rank : int
-        Of the collapsed loop, rounded up.
-    wide : bool
-        Whether indices need 64 bits.
-    raw : tuple of (int, bool)
-        Rank (at least 1) and C-contiguity of each raw operand, in order.
-    index_rank : int
-        Rank of ``_ind``'s shape where the code asks for it; 0 means no ``_ind``.
-    streaming : bool
-        Whether outputs are too large to be found in the cache by who reads them next.
-    """
-
-    form: str
-    classes: tuple[str, ...]
-    rank: int
-    wide: bool
-    raw: tuple[tuple[int, bool], ...]
-    index_rank: int
-    streaming: bool = False
 
 
 def plan_loop(

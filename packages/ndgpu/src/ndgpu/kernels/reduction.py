@@ -54,24 +54,30 @@ from ndgpu.compile import Bound, get_module
 from ndgpu.compile.dtypes import pack_code
 from ndgpu.kernels import geometry
 from ndgpu.kernels.elementwise import Shown, number
-from ndgpu.kernels.layout import broadcast_strides, collapse, round_rank
-from ndgpu.kernels.planning import divisors, plan_loop
+from ndgpu.kernels.layout import broadcast_strides, round_rank
+from ndgpu.kernels.planning import plan_loop
+from ndgpu.kernels.reduction_layout import (
+    COLUMN_CHUNK,
+    INT32,
+    Layout,
+    collapse_by,
+    in_columns,
+    inner_classes,
+    pack_reduced,
+    tile_items,
+)
 from ndgpu.kernels.reduction_source import (
     PARTIAL_BYTES,
-    TILE_ITEMS,
     WARP_ROWS,
     ReductionSpec,
     ReductionVariant,
     generate,
 )
-from ndgpu.kernels.source import Operand
+from ndgpu.kernels.spec import Operand
 
 __all__ = ["Operand", "Reduction"]
 
 _PLANS_KEPT = 512
-_INT32 = 2**31 - 1
-_FEW = 32
-"""Fewer elements than this are not worth a warp."""
 _LONG = 4096
 """From here on a block of several warps reduces one row."""
 _WARPS = 8
@@ -80,8 +86,7 @@ _TILE = 256
 _TILE_ROWS = 4
 """Fewer elements per output than this do not repay a thread's several outputs."""
 _ROW_CHUNK = 16384
-_COLUMN_CHUNK = 64
-"""Least elements of one output that a block, or a thread, takes before work is split further."""
+"""Least elements of one output that a block takes before work is split further."""
 
 
 class _Step(NamedTuple):
@@ -258,13 +263,13 @@ class Reduction:
             for o in outs
         ]
         lead = max(range(len(arrays)), key=lambda k: arrays[k].size) if arrays else 0
-        kdims, merged = _collapse_by(lead, kept, [*kept_in, *kept_out], keep_order=False)
+        kdims, merged = collapse_by(lead, kept, [*kept_in, *kept_out], keep_order=False)
         red_in = [tuple(s[d] for d in axes) for s in full]
         rdims: tuple[int, ...] = (0,)
         rstrides: list[tuple[int, ...]] = [(0,) for _ in red_in]
         if count:
-            rdims, rstrides = _collapse_by(lead, reduced, red_in, keep_order=self._keep_order)
-        layout = _Layout(
+            rdims, rstrides = collapse_by(lead, reduced, red_in, keep_order=self._keep_order)
+        layout = Layout(
             kdims,
             tuple(merged[: len(arrays)]),
             tuple(merged[len(arrays) :]),
@@ -276,18 +281,18 @@ class Reduction:
         )
         return self._steps(device_id, layout)
 
-    def _steps(self, device_id: int, layout: _Layout) -> _Ready:
+    def _steps(self, device_id: int, layout: Layout) -> _Ready:
         limits = geometry.limits(device_id)
         outputs, count = layout.outputs, layout.reduced
         second = None
-        if _columns(layout):
+        if in_columns(layout):
             tiles = self._has_tiles(layout)
             wanted = limits.multiprocessors * limits.threads_per_multiprocessor
             threads = outputs
             if tiles:
-                layout = layout._replace(items=_tile_items(layout, wanted))
+                layout = layout._replace(items=tile_items(layout, wanted))
                 threads = 32 * layout.tiles
-            chunks = max(1, min(-(-wanted // threads), count // _COLUMN_CHUNK, 1024))
+            chunks = max(1, min(-(-wanted // threads), count // COLUMN_CHUNK, 1024))
             build, second = self._tile if tiles else self._column, self._column
         else:
             wanted = limits.multiprocessors * 8
@@ -303,7 +308,7 @@ class Reduction:
             PARTIAL_BYTES * outputs * chunks,
         )
 
-    def _has_tiles(self, layout: _Layout) -> bool:
+    def _has_tiles(self, layout: Layout) -> bool:
         """Whether the leading input's neighbours in memory are neighbouring outputs."""
         item = self._spec.arrays[layout.lead].dtype.itemsize if layout.rstrides else 0
         return (
@@ -314,7 +319,7 @@ class Reduction:
         )
 
     def _tile(
-        self, device_id: int, layout: _Layout, first: bool, last: bool, chunk: int, chunks: int
+        self, device_id: int, layout: Layout, first: bool, last: bool, chunk: int, chunks: int
     ) -> _Step:
         strides, items = self._looped(layout, first, last)
         kept_rank = round_rank(len(layout.kdims))
@@ -325,7 +330,7 @@ class Reduction:
             first,
             last,
             "",
-            _inner_classes(strides, items),
+            inner_classes(strides, items),
             kept_rank,
             rank,
             ("",) * len(layout.rstrides),
@@ -339,7 +344,7 @@ class Reduction:
         for s in strides:
             numbers += (*(0,) * pad, *s)
         kept = struct.pack(f"={len(numbers)}q", *numbers)
-        reduced = _pack_reduced(layout, first, layout.reduced, chunk, rank, layout.wide)
+        reduced = pack_reduced(layout, first, layout.reduced, chunk, rank, layout.wide)
         rows = min(tiles, WARP_ROWS)
         bound = self._bound(device_id, variant, layout)
         return _Step(bound, -(-tiles // rows), chunks, 32, (kept, reduced), rows)
@@ -347,7 +352,7 @@ class Reduction:
     def _column(
         self,
         device_id: int,
-        layout: _Layout,
+        layout: Layout,
         first: bool,
         last: bool,
         chunk: int,
@@ -356,7 +361,7 @@ class Reduction:
         strides, items = self._looped(layout, first, last)
         loop = plan_loop(layout.kdims, strides, items, geometry.BLOCK)
         count = layout.reduced if first else chunk
-        wide = loop.wide or layout.wide or count * layout.outputs > _INT32
+        wide = loop.wide or layout.wide or count * layout.outputs > INT32
         if wide and not loop.wide:
             loop = plan_loop(layout.kdims, strides, items, geometry.BLOCK, wide=True)
         rank = round_rank(len(layout.rdims)) if first else 1
@@ -372,14 +377,14 @@ class Reduction:
             wide,
             0,
         )
-        reduced = _pack_reduced(layout, first, count, chunk, rank, wide)
+        reduced = pack_reduced(layout, first, count, chunk, rank, wide)
         bound = self._bound(device_id, variant, layout)
         return _Step(bound, loop.grid, chunks, loop.block, (*loop.static, reduced))
 
     def _row(
         self,
         device_id: int,
-        layout: _Layout,
+        layout: Layout,
         first: bool,
         last: bool,
         chunk: int,
@@ -394,10 +399,10 @@ class Reduction:
         classes: tuple[str, ...] = ()
         if first:
             items = [o.dtype.itemsize for o in self._spec.arrays]
-            classes = _inner_classes(layout.rstrides, items)
+            classes = inner_classes(layout.rstrides, items)
             if rank > 1:
                 classes = ("p",) * len(classes)
-        wide = layout.wide or count > _INT32 - 65536
+        wide = layout.wide or count > INT32 - 65536
         variant = ReductionVariant(
             "row", first, last, "", (), kept_rank, rank, classes, wide, warps
         )
@@ -405,7 +410,7 @@ class Reduction:
         for s in strides:
             numbers += (*(0,) * pad, *s)
         kept = struct.pack(f"={len(numbers)}q", *numbers)
-        reduced = _pack_reduced(layout, first, count, chunk, rank, wide)
+        reduced = pack_reduced(layout, first, count, chunk, rank, wide)
         per_block = 1 if warps > 1 else WARP_ROWS
         rows = warps if warps > 1 else WARP_ROWS
         grid = -(-layout.outputs // per_block)
@@ -414,7 +419,7 @@ class Reduction:
         )
 
     def _looped(
-        self, layout: _Layout, first: bool, last: bool
+        self, layout: Layout, first: bool, last: bool
     ) -> tuple[list[tuple[int, ...]], list[int]]:
         """Strides over the outputs and item sizes of the arrays that a launch touches."""
         strides: list[tuple[int, ...]] = []
@@ -427,9 +432,9 @@ class Reduction:
             items += [o.dtype.itemsize for o in self._spec.outputs]
         return strides, items
 
-    def _bound(self, device_id: int, variant: ReductionVariant, layout: _Layout) -> Bound:
+    def _bound(self, device_id: int, variant: ReductionVariant, layout: Layout) -> Bound:
         # Both launches of a reduction have the same type of partial results.
-        variant = variant._replace(narrow=self._keep_order and layout.reduced <= _INT32)
+        variant = variant._replace(narrow=self._keep_order and layout.reduced <= INT32)
         bound = self._bounds.get((device_id, variant))
         if bound is None:
             source, entry, codes = generate(self._spec, variant)
@@ -441,97 +446,3 @@ class Reduction:
             kind = Shown if config.value("NDGPU_DEBUG") else Bound
             bound = self._bounds[device_id, variant] = kind(function, (*codes, *values))
         return bound
-
-
-class _Layout(NamedTuple):
-    """A reduction's collapsed loops: `kdims` over outputs, `rdims` over what is reduced.
-
-    In the tile form each thread has `items` outputs, and a line of `kdims[-1]` outputs
-    `per_line` warps.
-    """
-
-    kdims: tuple[int, ...]
-    kept_in: tuple[tuple[int, ...], ...]
-    kept_out: tuple[tuple[int, ...], ...]
-    rdims: tuple[int, ...]
-    rstrides: tuple[tuple[int, ...], ...]
-    outputs: int
-    reduced: int
-    lead: int
-    items: int = 0
-
-    @property
-    def per_line(self) -> int:
-        return -(-self.kdims[-1] // (32 * self.items))
-
-    @property
-    def tiles(self) -> int:
-        return self.outputs // self.kdims[-1] * self.per_line
-
-    @property
-    def wide(self) -> bool:
-        """Whether offsets of reduced elements need 64 bits."""
-        return self.reduced > _INT32 - 65536 or any(
-            sum((n - 1) * abs(k) for n, k in zip(self.rdims, s, strict=True)) > _INT32
-            for s in self.rstrides
-        )
-
-
-def _collapse_by(
-    lead: int, shape: tuple[int, ...], strides: list[tuple[int, ...]], *, keep_order: bool
-) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """Collapse a loop in the order of one operand's memory: the one at `lead`."""
-    if not strides:
-        return collapse(shape, strides, keep_order=True)[0], []
-    ordered = [*strides[:lead], *strides[lead + 1 :], strides[lead]]
-    dims, merged = collapse(shape, ordered, keep_order=keep_order)
-    return dims, [*merged[:lead], merged[-1], *merged[lead:-1]]
-
-
-def _columns(layout: _Layout) -> bool:
-    """Decide whether threads lie along the outputs, as neighbours in memory do."""
-    if layout.reduced < _FEW:
-        return True
-    if layout.kdims[-1] < _FEW or not layout.rstrides:
-        return False
-    kept, reduced = layout.kept_in[layout.lead][-1], layout.rstrides[layout.lead][-1]
-    return 0 < abs(kept) < abs(reduced)
-
-
-def _tile_items(layout: _Layout, wanted: int) -> int:
-    """Outputs per thread in the tile form: many, if `wanted` threads have work even so."""
-    rows = max(1, layout.reduced // _COLUMN_CHUNK)
-    least = min(items * layout._replace(items=items).per_line for items in TILE_ITEMS)
-    for items in TILE_ITEMS:
-        tiled = layout._replace(items=items)
-        # What tiles overlap is done twice.
-        if 4 * items * tiled.per_line <= 5 * least and 32 * tiled.tiles * rows >= wanted:
-            return items
-    return TILE_ITEMS[-1]
-
-
-def _inner_classes(strides: Sequence[tuple[int, ...]], items: Sequence[int]) -> tuple[str, ...]:
-    """Class of each operand's innermost stride, as in `ndgpu.kernels.planning`."""
-    return tuple(
-        "c" if s[-1] == item else "b" if s[-1] == 0 else "s"
-        for s, item in zip(strides, items, strict=True)
-    )
-
-
-def _pack_reduced(
-    layout: _Layout, first: bool, count: int, chunk: int, rank: int, wide: bool
-) -> bytes:
-    """``struct _Reduced`` of `ndgpu.kernels.reduction_source`."""
-    numbers = [count, chunk, layout.reduced]
-    tail = b""
-    if first:
-        pad = rank - len(layout.rdims)
-        for s in layout.rstrides:
-            numbers += (*(0,) * pad, *s)
-        dims = (*(1,) * pad, *layout.rdims)
-        if rank > 1 and wide:
-            numbers += dims
-        elif rank > 1:
-            tail = struct.pack(f"={3 * rank}I", *divisors(dims))
-    packed = struct.pack(f"={len(numbers)}q", *numbers) + tail
-    return packed + bytes(-len(packed) % 8)

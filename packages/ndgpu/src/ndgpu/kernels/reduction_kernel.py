@@ -17,7 +17,7 @@ from ndgpu.compile.dtypes import ctype
 from ndgpu.kernels import arrays
 from ndgpu.kernels.params import Types, parse, resolve
 from ndgpu.kernels.reduction import Reduction
-from ndgpu.kernels.source import Operand
+from ndgpu.kernels.spec import Operand
 
 __all__ = ["ReductionKernel"]
 

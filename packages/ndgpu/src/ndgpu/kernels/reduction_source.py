@@ -30,7 +30,8 @@ from typing import NamedTuple
 
 from ndgpu.compile.dtypes import cast, ctype
 from ndgpu.kernels.loops import DIVISOR, loop_code
-from ndgpu.kernels.source import Operand, prologue, read
+from ndgpu.kernels.source import prologue, read
+from ndgpu.kernels.spec import Operand
 
 __all__ = [
     "PARTIAL_BYTES",

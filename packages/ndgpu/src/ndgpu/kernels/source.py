@@ -7,63 +7,12 @@ are the generator's.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
-
 from ndgpu.compile.dtypes import cast, ctype, headers_of
 from ndgpu.kernels.loops import loop_code
-from ndgpu.kernels.planning import Variant
+from ndgpu.kernels.spec import STREAMED, Operand, Spec, Variant
 from ndgpu.kernels.transposed import tile_code
 
-__all__ = [
-    "STREAMED",
-    "Operand",
-    "Spec",
-    "generate",
-    "prologue",
-    "read",
-]
-
-STREAMED = "biufV"
-"""Kinds of dtypes that a streaming store writes: one number of at most 8 bytes."""
-
-Kind = Literal["in", "out", "scalar", "raw", "rawout"]
-
-
-class Operand(NamedTuple):
-    """One operand of a kernel.
-
-    Attributes
-    ----------
-    name : str
-        Its variable in the expression.
-    dtype : numpy.dtype
-        What lies in memory, or the type of a scalar parameter.
-    kind : {"in", "out", "scalar", "raw", "rawout"}
-        `ndgpu.kernels.elementwise` says what these mean.
-    compute : numpy.dtype, optional
-        Type of the variable; `dtype` by default.
-    """
-
-    name: str
-    dtype: np.dtype[Any]
-    kind: Kind = "in"
-    compute: np.dtype[Any] | None = None
-
-
-class Spec(NamedTuple):
-    """Everything about an elementwise kernel but its layout."""
-
-    name: str
-    operands: tuple[Operand, ...]
-    operation: str
-    guard: str | None
-    preamble: str
-    loop_prep: str
-    after_loop: str
-    types: dict[str, str]
-    headers: tuple[str, ...]
+__all__ = ["generate", "prologue", "read"]
 
 
 def prologue(

@@ -15,15 +15,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 from ndgpu.compile.dtypes import ctype
 from ndgpu.kernels.geometry import Loop
 from ndgpu.kernels.layout import round_rank
 from ndgpu.kernels.loops import LoopCode
-
-if TYPE_CHECKING:
-    from ndgpu.kernels.source import Operand
+from ndgpu.kernels.spec import Operand
 
 __all__ = ["plan_tiles", "tile_code"]
 
