@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ndgpu.kernels import geometry, reduction
+from ndgpu.kernels import geometry, reduction, reduction_layout
 from ndgpu.kernels.elementwise import Operand
 from ndgpu.kernels.reduction import Reduction
 from ndgpu.kernels.reduction_layout import Layout, tile_items
@@ -119,7 +119,8 @@ def many_cores(monkeypatch):
         geometry, "limits", lambda device: geometry.Limits(64, 2048, 1024, 2**31 - 1, 1 << 25)
     )
     monkeypatch.setattr(reduction, "_ROW_CHUNK", 20)
-    monkeypatch.setattr(reduction, "COLUMN_CHUNK", 3)
+    for module in (reduction, reduction_layout):
+        monkeypatch.setattr(module, "COLUMN_CHUNK", 3)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,8 @@ def many_cores(monkeypatch):
 @pytest.mark.parametrize("wide", [False, True])
 def test_two_launches(x, axes, wide, bare, many_cores, monkeypatch):
     if wide:
-        monkeypatch.setattr(reduction, "_INT32", 0)
+        for module in (reduction, reduction_layout):
+            monkeypatch.setattr(module, "INT32", 0)
     total, most, where = make_sum(), make_max(), make_argmax()
     np.testing.assert_array_equal(run(total, bare, x, axes, F8), x.sum(axes, "f8"))
     np.testing.assert_array_equal(run(most, bare, x, axes, F4), x.max(axes))
@@ -265,7 +267,7 @@ def test_types_of_partial_results(code, bare):
 @pytest.mark.parametrize("items", TILE_ITEMS)
 @pytest.mark.parametrize("width", [256, 300, 999, 1024, 1030, 2100])
 def test_tiles_of_every_width(items, width, bare, monkeypatch):
-    monkeypatch.setattr(reduction, "_tile_items", lambda layout, wanted: items)
+    monkeypatch.setattr(reduction, "tile_items", lambda layout, wanted: items)
     x = whole(3, 70, width)
     np.testing.assert_array_equal(run(make_sum(), bare, x, (1,), F8), x.sum(1, dtype=F8))
     np.testing.assert_array_equal(run(make_max(), bare, x, (0, 1), F4), x.max((0, 1)))
