@@ -139,6 +139,8 @@ from ndgpu.interop import left_out as _left_out
 from ndgpu.interop import numpy_functions as _numpy_functions
 from ndgpu.interop.array_api import VERSION as __array_api_version__
 from ndgpu.interop.array_api import namespace_info as __array_namespace_info__
+from ndgpu.interop.dlpack import from_dlpack as from_dlpack
+from ndgpu.interop.dlpack import fromDlpack as fromDlpack
 from ndgpu.kernels import ElementwiseKernel as ElementwiseKernel
 from ndgpu.kernels import RawKernel as RawKernel
 from ndgpu.kernels import RawModule as RawModule

@@ -73,14 +73,10 @@ LEFT_OUT: dict[str, str] = {
 
 PLANNED: dict[str, str] = {
     "fft": "through cuFFT, and kernels of our own",
-    "from_dlpack": "with DLPack both ways",
     "polynomial": "the Polynomial classes",
 }
 
-PLANNED_METHODS: dict[str, str] = {
-    "__dlpack__": "with DLPack both ways",
-    "__dlpack_device__": "with DLPack both ways",
-}
+PLANNED_METHODS: dict[str, str] = {}
 
 _HOST = "it describes host memory; see `__cuda_array_interface__`"
 LEFT_OUT_METHODS: dict[str, str] = {
