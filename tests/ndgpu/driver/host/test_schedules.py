@@ -257,6 +257,7 @@ def test_an_interrupted_launch_runs_each_block_once(device, streams, monkeypatch
     function = load(monkeypatch, kernel)
     run(function, blocks=blocks)
     (plan,) = host.launch.functions[function].plans.values()
+    assert plan.compile()
     native, interrupts, main = plan.native, iter(range(3)), threading.current_thread()
 
     def interrupted(*args):

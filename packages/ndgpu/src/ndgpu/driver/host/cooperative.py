@@ -93,6 +93,8 @@ class _Together:
 
     def run(self) -> None:
         """Run all blocks; if that was interrupted, the next call waits for the rest."""
+        if self._plan.native is None and not self._plan.compile():
+            return
         if not self._begin.is_set():
             try:
                 for _ in range(self._plan.blocks):

@@ -16,6 +16,7 @@ import random
 import struct
 import threading
 import time
+from typing import Any
 
 from cuda.bindings.driver import CUresult
 
@@ -103,14 +104,36 @@ class Plan:
             launch.checks = ctypes.addressof(self.checks)
         self.geometry = geometry
         self.address = ctypes.addressof(launch)
-        self.native = _prototype(kernel.entry(block))
-        self.scratch = max(64, kernel.scratch_bytes(block, shared))
+        self.native: Any = None
+        self.scratch = 0
         self.blocks = grid[0] * grid[1] * grid[2]
         self.wants_params = bool(kernel.params)
         self.function = function
         self.cost = UNKNOWN
         self._sizes = tuple([param.size for param in kernel.params])
         self._table = struct.Struct(f"{len(kernel.params)}P")
+
+    def compile(self) -> bool:
+        """Make the native code, if it is not there; False where the kernel cannot be compiled.
+
+        The thread that runs the first launch does this, not the one that asked for it: that one
+        goes on to its next kernel, and to NVRTC, meanwhile.
+        """
+        with _compiling:
+            if self.native is None:
+                from ndgpu.driver.host.compiler import PtxError
+
+                _, block, shared = _extents(self.geometry)
+                kernel = self.function.kernel
+                try:
+                    native = _prototype(kernel.entry(block))
+                    self.scratch = max(64, kernel.scratch_bytes(block, shared))
+                except PtxError as error:
+                    detail = f"{self.function.name}: {error}"
+                    self.function.context.poison(CUresult.CUDA_ERROR_INVALID_PTX, detail)
+                    return False
+                self.native = native
+        return True
 
     def description(self, workspace: int) -> ctypes.Structure:
         """Return what native code is told about a launch with a workspace of its own."""
@@ -156,13 +179,16 @@ class Plan:
         return start, buffer
 
 
-# Compiling is for one thread at a time; a forked child must not find it held by no one.
+# Compiling is for one thread at a time, and so is planning; a forked child must not find either
+# held by no one.  Planning never waits for compiling.
 _compiling = threading.RLock()
-os.register_at_fork(
-    before=_compiling.acquire,
-    after_in_parent=_compiling.release,
-    after_in_child=_compiling.release,
-)
+_planning = threading.RLock()
+for _lock in (_compiling, _planning):
+    os.register_at_fork(
+        before=_lock.acquire,
+        after_in_parent=_lock.release,
+        after_in_child=_lock.release,
+    )
 
 
 def _refusal(function: Function, geometry: tuple[int, ...]) -> tuple | None:
@@ -202,15 +228,10 @@ def _make_plan(function: Function, geometry: tuple[int, ...]) -> Plan | tuple:
     refusal = _refusal(function, geometry)
     if refusal is not None:
         return refusal
-    from ndgpu.driver.host.compiler import PtxError
-
-    with _compiling:
+    with _planning:
         plan = function.plans.get(geometry)
         if plan is None:
-            try:
-                plan = Plan(function, geometry)
-            except PtxError as error:
-                return fail(CUresult.CUDA_ERROR_INVALID_PTX, f"{function.name}: {error}")
+            plan = Plan(function, geometry)
             if len(function.plans) >= _MAX_PLANS:
                 function.plans.clear()
             function.plans[geometry] = plan
@@ -276,7 +297,7 @@ def cuLaunchKernel(
         context = stream.context
         with context.turn:
             if not context.active or stream.settle():
-                if plan.blocks == 1:
+                if plan.blocks == 1 and plan.native is not None:
                     _run_block(plan, kernelParams)
                 else:
                     _run(plan, kernelParams, _Progress())
@@ -331,6 +352,8 @@ def _run(plan: Plan, params: int, progress: _Progress) -> None:
     An interrupt can come before or after a call of native code and not between a statement
     and the call in the next, so `progress` tells what has been called.
     """
+    if plan.native is None and not plan.compile():
+        return
     if plan.checks is not None:
         checks.number(plan.checks)
     address = workers.scratch(plan.scratch)
