@@ -93,6 +93,10 @@ def _back(rows: ndarray, axis: int) -> ndarray:
     return casts.copy(views.moveaxis(rows, -1, axis))
 
 
+def _flipped(a: ndarray, axis: int) -> ndarray:
+    return a[(slice(None),) * axis + (slice(None, None, -1),)]
+
+
 def _check(kind: Any, order: Any, stable: Any) -> None:
     if order is not None:
         raise ValueError("Cannot specify order when the array has no fields.")
@@ -115,7 +119,13 @@ def _sort_rows(a: ndarray) -> ndarray:
 
 
 def sort(
-    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    a: Any,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: Any = None,
+    descending: bool = False,
 ) -> ndarray:
     """Return a sorted copy of an array.
 
@@ -129,6 +139,8 @@ def sort(
     order : None
         Fields are not supported.
     stable : bool, optional
+    descending : bool
+        The largest first, and NaN before it: the array API's keyword, which NumPy lacks.
 
     Raises
     ------
@@ -146,13 +158,22 @@ def sort(
     if axis is None:
         a, axis = views.ravel(a), 0
     axis = layout.normalize_axis(axis, a.ndim)
-    return _back(_sort_rows(_rows(a, axis)), axis)
+    result = _back(_sort_rows(_rows(a, axis)), axis)
+    return _flipped(result, axis) if descending else result
 
 
 def argsort(
-    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    a: Any,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: Any = None,
+    descending: bool = False,
 ) -> ndarray:
     """Return the indices that sort an array; parameters as for `sort`.
+
+    Equal elements keep their order, also where the largest come first.
 
     Examples
     --------
@@ -167,6 +188,10 @@ def argsort(
             layout.normalize_axes(axis, 0)
         a, axis = views.ravel(a), 0
     axis = layout.normalize_axis(axis, a.ndim)
+    if descending:
+        last = a._shape[axis] - 1
+        backwards = _order(_rows(_flipped(a, axis), axis))
+        return _flipped(TABLE["subtract"](last, _back(backwards, axis)), axis)
     return _back(_order(_rows(a, axis)), axis)
 
 

@@ -123,6 +123,8 @@ __device__ __forceinline__ float exp_limit(float) { return 88.f; }
 __device__ __forceinline__ double exp_limit(double) { return 709.; }
 __device__ __forceinline__ float tanh_limit(float) { return 11.f; }
 __device__ __forceinline__ double tanh_limit(double) { return 22.; }
+template <typename T>
+__device__ __forceinline__ T half_pi(T) { return T(1.57079632679489661923132169163975144); }
 // Beyond this z*z overflows, and 1 +- z is z.
 __device__ __forceinline__ float square_limit(float) { return 1e18f; }
 __device__ __forceinline__ double square_limit(double) { return 1e150; }
@@ -363,8 +365,9 @@ __device__ complex<T> asin(const complex<T>& z) {
 template <typename T>
 __device__ complex<T> acos(const complex<T>& z) {
   const T x = z.re, y = z.im;
-  if (isnan(z)) return complex<T>(x + y, ndgpu::isinf_(x) || ndgpu::isinf_(y)
-                                             ? -ndgpu::infinity(T()) : x + y);
+  if (isnan(z)) return complex<T>(x == 0 ? ndgpu::half_pi(T()) : x + y,
+                                  ndgpu::isinf_(x) || ndgpu::isinf_(y) ? -ndgpu::infinity(T())
+                                                                       : x + y);
   if (fabs(x) > ndgpu::square_limit(T()) || fabs(y) > ndgpu::square_limit(T())) {
     const T size = log(complex<T>(x, y)).re + T(0.693147180559945309417232121458176568);
     return complex<T>(atan2(fabs(y), x), -copysign(size, y));
@@ -377,7 +380,8 @@ template <typename T>
 __device__ complex<T> acosh(const complex<T>& z) {
   const T x = z.re, y = z.im;
   if (isnan(z)) return complex<T>(ndgpu::isinf_(x) || ndgpu::isinf_(y) ? ndgpu::infinity(T())
-                                                                        : x + y, x + y);
+                                                                        : x + y,
+                                  x == 0 ? ndgpu::half_pi(T()) : x + y);
   if (fabs(x) > ndgpu::square_limit(T()) || fabs(y) > ndgpu::square_limit(T())) {
     const T size = log(complex<T>(x, y)).re + T(0.693147180559945309417232121458176568);
     return complex<T>(size, atan2(y, x));
@@ -393,10 +397,11 @@ __device__ complex<T> atanh(const complex<T>& z) {
     // 1 / z, whose parts may be 0.
     const T size = ndgpu::isinf_(x) || ndgpu::isinf_(y) ? T(0) : (x / hypot(x, y)) / hypot(x, y);
     return complex<T>(copysign(size, x),
-                      y != y ? y : copysign(T(1.57079632679489661923132169163975144), y));
+                      y != y ? y : copysign(ndgpu::half_pi(T()), y));
   }
   const T a = fabs(x);
-  const T re = T(0.25) * log1p(T(4) * a / ((T(1) - a) * (T(1) - a) + y * y));
+  const T re =
+      a == 0 ? a : T(0.25) * log1p(T(4) * a / ((T(1) - a) * (T(1) - a) + y * y));
   return complex<T>(copysign(re, x),
                     T(0.5) * atan2(T(2) * y, (T(1) - a) * (T(1) + a) - y * y));
 }

@@ -1,4 +1,4 @@
-"""Products: matmul, dot, vdot, inner, outer, tensordot, vecdot.
+"""Products: matmul, dot, vdot, inner, outer, tensordot, vecdot, cross, multi_dot.
 
 Guarantees: NumPy's shapes, dtypes and errors.  Factors that are transposed,
 sliced or broadcast are multiplied where they lie, unless no single stride walks
@@ -12,6 +12,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
 from ndgpu.core import casts, layout, reductions, views
 from ndgpu.core.dtypes import as_dtype
@@ -22,10 +23,12 @@ from ndgpu.core.ufuncs import TABLE
 from ndgpu.linalg import blas
 
 __all__ = [
+    "cross",
     "dot",
     "inner",
     "matmul",
     "matrix_transpose",
+    "multi_dot",
     "multiply_stacks",
     "outer",
     "tensordot",
@@ -308,8 +311,32 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> ndarray:
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> ndarray:
-    """Return the dot products of vectors along an axis, the first conjugated."""
+    """Return the dot products of vectors along an axis, the first conjugated.
+
+    Raises
+    ------
+    ValueError
+        If the vectors differ in length; the other axes are broadcast.
+    numpy.exceptions.AxisError
+        If an array has no such axis.
+    """
     a, b = asarray(x1), asarray(x2)
+    lengths = []
+    for k, operand in enumerate((a, b)):
+        if operand.ndim == 0:
+            raise ValueError(
+                f"vecdot: Input operand {k} does not have enough dimensions (has 0, gufunc core "
+                "with signature (n),(n)->() requires 1)"
+            )
+        lengths.append(operand._shape[normalize_axis(axis, operand.ndim)])
+    if lengths[0] != lengths[1]:
+        raise ValueError(
+            "vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
+            f"(n),(n)->() (size {lengths[1]} is different from {lengths[0]})"
+        )
+    if axis >= 0:  # it counts in each array by itself, and broadcasting lines up the last axes
+        a, b = views.moveaxis(a, axis, -1), views.moveaxis(b, axis, -1)
+        axis = -1
     if a._dtype.kind == "c":
         a = TABLE["conjugate"](a)
     return reductions.sum(TABLE["multiply"](a, b), axis, np.result_type(a._dtype, b._dtype))
@@ -318,3 +345,119 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> ndarray:
 def matrix_transpose(x: Any, /) -> ndarray:
     """Return a view with the last two axes exchanged."""
     return asarray(x).mT
+
+
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> ndarray:
+    """Return the cross product of vectors of three elements.
+
+    Parameters
+    ----------
+    a, b : array-like
+    axisa, axisb, axisc : int
+        Axes of the vectors, and of the result.
+    axis : int, optional
+        All three at once.
+
+    Raises
+    ------
+    ValueError
+        If vectors have another number of elements.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.cross(ndgpu.asarray([1, 2, 3]), [4, 5, 6])
+    array([-3,  6, -3])
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = asarray(a), asarray(b)
+    if a.ndim < 1 or b.ndim < 1:
+        raise ValueError("At least one array has zero dimension")
+    a, b = views.moveaxis(a, axisa, -1), views.moveaxis(b, axisb, -1)
+    if a._shape[-1] != 3 or b._shape[-1] != 3:
+        raise ValueError(
+            "Both input arrays must be (arrays of) 3-dimensional vectors, but they are "
+            f"{a._shape[-1]} and {b._shape[-1]} dimensional instead."
+        )
+    shape = layout.broadcast_shape([a._shape[:-1], b._shape[:-1]])
+    result = allocate((*shape, 3), _loop_dtype(a, b))
+    for k in range(3):
+        p, q = (k + 1) % 3, (k + 2) % 3
+        result[..., k] = a[..., p] * b[..., q] - a[..., q] * b[..., p]
+    return views.moveaxis(result, -1, normalize_axis(axisc, result.ndim))
+
+
+def multi_dot(arrays: Any, *, out: ndarray | None = None) -> ndarray:
+    """Return the product of several matrices, in the order that costs the fewest operations.
+
+    Parameters
+    ----------
+    arrays : sequence of array-like
+        Matrices; the first and the last may be vectors.
+    out : ndarray, optional
+        Where to put the result.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two, or inner lengths differ.
+    LinAlgError
+        If one that must be a matrix is not.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.linalg.multi_dot([ndgpu.ones((2, 3)), ndgpu.ones((3, 4)), ndgpu.ones(4)])
+    array([12., 12.])
+    """
+    if len(arrays) < 2:
+        raise ValueError("Expecting at least two arrays.")
+    factors = [asarray(a) for a in arrays]
+    if len(factors) == 2:
+        return dot(*factors, out=out)
+    row, column = factors[0].ndim == 1, factors[-1].ndim == 1
+    if row:
+        factors[0] = views.expand_dims(factors[0], 0)
+    if column:
+        factors[-1] = views.expand_dims(factors[-1], 1)
+    for a in factors:
+        if a.ndim != 2:
+            raise LinAlgError(f"{a.ndim}-dimensional array given. Array must be two-dimensional")
+    best = _chain((factors[0]._shape[0], *(a._shape[1] for a in factors)))
+
+    def product_of(first: int, last: int) -> ndarray:
+        if first == last:
+            return factors[first]
+        middle = best[first, last]
+        return dot(product_of(first, middle), product_of(middle + 1, last))
+
+    result = product_of(0, len(factors) - 1)
+    result = views.reshape(result, result._shape[row : 2 - column])
+    result._base = None
+    return _into(result, out, "multi_dot")
+
+
+def _chain(lengths: tuple[int, ...]) -> dict[tuple[int, int], int]:
+    """Return after which factor to split each run of a chain of matrices.
+
+    Source: Cormen et al., Introduction to Algorithms, "Matrix-chain multiplication".
+    """
+    count = len(lengths) - 1
+    cost = {(k, k): 0 for k in range(count)}
+    best: dict[tuple[int, int], int] = {}
+    for span in range(1, count):
+        for first in range(count - span):
+            last = first + span
+            cost[first, last], best[first, last] = min(
+                (
+                    cost[first, middle]
+                    + cost[middle + 1, last]
+                    + lengths[first] * lengths[middle + 1] * lengths[last + 1],
+                    middle,
+                )
+                for middle in range(first, last)
+            )
+    return best
