@@ -97,10 +97,9 @@ def test_freed_blocks_merge_back_to_a_whole() -> None:
     while blocks:
         blocks.pop()
     assert pool.n_free_blocks() == 32
-    again = pool.malloc(MIB)  # wants half of the chunk in one piece
+    again = [pool.malloc(3 * MIB // 16) for _ in range(10)]  # in pieces of three blocks
     assert driver.calls == 1
-    assert again.mem.size == MIB
-    assert pool.n_free_blocks() == 1
+    assert (pool.n_free_blocks(), len(again)) == (1, 10)
 
 
 def test_the_same_size_comes_back_at_once() -> None:
@@ -128,6 +127,37 @@ def test_small_blocks_leave_large_chunks_whole() -> None:
     pool.free_all_blocks()
     assert pool.total_bytes() == 2 * MIB
     assert small.mem.size == 512
+
+
+def test_one_small_array_does_not_strand_a_freed_large_one() -> None:
+    driver = FakeDriver()
+    pool = rt.MemoryPool(driver)
+    large = pool.malloc(512 * MIB)
+    del large
+    # What is too small to be worth a part of the large chunk gets a chunk of its own ...
+    kept = [pool.malloc(size) for size in (1, 100_000, 300_000, 20 * MIB)]
+    assert pool.total_bytes() <= (512 + 2 + 2 + 20) * MIB
+    large = pool.malloc(512 * MIB)
+    assert pool.total_bytes() <= (512 + 2 + 2 + 20) * MIB
+    del large
+    # ... and a part that is worth it leaves the rest to others.
+    kept.append(pool.malloc(300 * MIB))
+    kept.append(pool.malloc(150 * MIB))
+    assert pool.total_bytes() <= (512 + 2 + 2 + 20) * MIB
+    assert len(kept) == 6
+
+
+def test_a_loop_that_grows_in_vain_stops_asking_the_driver() -> None:
+    driver = FakeDriver()
+    pool = rt.MemoryPool(driver)
+    calls = []
+    for _ in range(9000):  # each size is in the way of the other, and alone within the bound
+        for size in (100, 45):
+            pointer = pool.malloc(size * MIB)
+            del pointer
+        calls.append(driver.calls)
+    assert calls[-1] == calls[-1000]
+    assert pool.peak_bytes() <= 150 * MIB
 
 
 def test_growing_sizes_do_not_pile_up() -> None:
@@ -443,7 +473,7 @@ def test_sizes_that_repeat_are_found_without_a_search(monkeypatch: pytest.Monkey
     def never(*arguments: object) -> object:
         raise RuntimeError("searched")
 
-    monkeypatch.setattr(pool_module.MemoryPool, "_search", never)
+    monkeypatch.setattr(pool_module.MemoryPool, "_fit", never)
     for _ in range(3):
         source.shuffle(sizes)
         live = [pool.malloc(size) for size in sizes]

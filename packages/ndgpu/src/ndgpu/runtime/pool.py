@@ -13,18 +13,16 @@ What it guarantees:
 * The pool holds no more than its limit, and gives back all unused memory (of
   every stream, after a garbage collection) before it reports `OutOfMemoryError`.
 
-How it works.  Each (device, stream) has an `_Arena`.  A freed block goes on the
-arena's stack for blocks of its very size, and an allocation of that size takes
-it from there: two atomic list operations, no lock.  That is the whole path in a
-loop that repeats its sizes.  Only when the stack is empty does an allocation
-take the device's lock, merge what was freed meanwhile with its free neighbours,
-and take the smallest free block that is large enough, the lowest address first,
-split to size.  Only when there is none does it ask the driver for another chunk.
-
-Small requests have chunks of their own, so that none of them keeps a large
-chunk from being used whole.  And before an arena grows it gives back its unused
-chunks if they are more than an eighth of what it will use: a loop whose arrays
-grow a little each time would otherwise keep one chunk of every size it had.
+How it works.  Each (device, stream) has an `Arena` (`ndgpu.runtime.blocks`).  A freed
+block goes on the arena's stack for blocks of its very size, and an allocation of
+that size takes it from there: two atomic list operations, no lock.  That is the
+whole path in a loop that repeats its sizes.  Only when the stack is empty does an
+allocation take the device's lock, merge what was freed meanwhile with its free
+neighbours, and take the smallest free block that fits, the lowest address first,
+cut to size.  Only when there is none does it ask the driver for another chunk; and
+before that, it gives back unused chunks if the arena would otherwise hold over a
+sixteenth more than it ever used at one time.  A loop whose arrays differ a little
+each time would else keep one chunk of every size it had.
 """
 
 from __future__ import annotations
@@ -32,12 +30,12 @@ from __future__ import annotations
 import gc
 import operator
 import threading
-from bisect import bisect_left, insort
 from collections.abc import Callable
 from typing import Any
 
 from ndgpu import config
 from ndgpu.runtime import context
+from ndgpu.runtime.blocks import SMALL, UNIT, Arena, Block, Chunk, chunk_size
 from ndgpu.runtime.context import Place, local
 from ndgpu.runtime.device import Device
 from ndgpu.runtime.errors import OutOfMemoryError
@@ -45,40 +43,9 @@ from ndgpu.runtime.memory import BaseMemory, MemoryPointer, UnownedMemory, mallo
 
 __all__ = ["MemoryPool", "PooledMemory"]
 
-_UNIT = 512
-_SMALL = 1 << 20  # requests up to this share chunks, so that they do not split large ones
-_SMALL_CHUNK = 2 << 20
+_new = object.__new__
+
 _CALM = 500  # searches without a new chunk after which the pool counts as grown
-_SPARE = 8  # an arena that grows keeps at most 1 / _SPARE of its use in unused chunks
-
-
-class _Chunk:
-    """A piece that the driver gave, cut into blocks."""
-
-    __slots__ = ("pointer", "shelf", "size")
-
-    def __init__(self, pointer: MemoryPointer, size: int, shelf: _Shelf) -> None:
-        self.pointer = pointer
-        self.size = size
-        self.shelf = shelf  # where its free blocks are
-
-
-class _Block:
-    """A part of a chunk: live, on a stack (freed, not yet merged), or free."""
-
-    __slots__ = ("after", "before", "chunk", "dirty", "free", "ptr", "size", "stack")
-
-    def __init__(self, chunk: _Chunk, ptr: int, size: int) -> None:
-        self.chunk = chunk
-        self.ptr = ptr
-        self.size = size
-        self.free = False
-        self.before: _Block | None = None  # the neighbours in the chunk
-        self.after: _Block | None = None
-        # Where the block goes when it is freed, and the marks that it is there; set
-        # when it is handed out.
-        self.stack: list[_Block]
-        self.dirty: set[int]
 
 
 class PooledMemory(BaseMemory):
@@ -89,13 +56,26 @@ class PooledMemory(BaseMemory):
 
     __slots__ = ("_block",)
 
-    _block: _Block | None
+    # A pool fills it in without a call of __init__, which would cost a third of an allocation.
+    _block: Block | None
 
-    def __init__(self, block: _Block) -> None:
-        self.ptr = block.ptr
-        self.size = block.size
-        self.device_id = block.chunk.pointer.device_id
-        self._block = block
+    @property
+    def ptr(self) -> int:  # type: ignore[override]
+        """Its address; 0 once it was given back."""
+        block = self._block
+        return 0 if block is None else block.ptr
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Its length in bytes; 0 once it was given back."""
+        block = self._block
+        return 0 if block is None else block.size
+
+    @property
+    def device_id(self) -> int:  # type: ignore[override]
+        """The device it belongs to; -1 once it was given back."""
+        block = self._block
+        return -1 if block is None else block.device_id
 
     def free(self) -> None:
         """Give the memory back before the object goes; nothing may use it any more."""
@@ -107,143 +87,6 @@ class PooledMemory(BaseMemory):
             block.dirty.add(block.size)
 
     __del__ = free
-
-
-class _Shelf:
-    """The free blocks of an arena for one range of request sizes, best fit first."""
-
-    __slots__ = ("blocks", "dirty", "order")
-
-    def __init__(self) -> None:
-        self.order: list[tuple[int, int]] = []  # (size, address), sorted
-        self.blocks: dict[int, _Block] = {}  # by address
-        # Sizes whose stack may have blocks that belong here.
-        self.dirty: set[int] = set()
-
-    def add(self, block: _Block) -> None:
-        block.free = True
-        self.blocks[block.ptr] = block
-        insort(self.order, (block.size, block.ptr))
-
-    def remove(self, block: _Block) -> None:
-        block.free = False
-        del self.blocks[block.ptr]
-        del self.order[bisect_left(self.order, (block.size, block.ptr))]
-
-    def take(self, size: int) -> _Block | None:
-        """Remove and return the smallest block of at least `size` bytes."""
-        index = bisect_left(self.order, (size, 0))
-        if index == len(self.order):
-            return None
-        block = self.blocks.pop(self.order.pop(index)[1])
-        block.free = False
-        return block
-
-
-class _Arena:
-    """The memory of one device and stream.
-
-    The stacks and the shelves' marks are used without a lock, by atomic
-    operations alone; everything else under the lock of the device.
-    """
-
-    __slots__ = ("chunks", "large", "place", "small", "stacks")
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.stacks: dict[int, list[_Block]] = {}
-        self.small = _Shelf()
-        self.large = _Shelf()
-        self.chunks: set[_Chunk] = set()
-
-    def shelf(self, size: int) -> _Shelf:
-        """The shelf that requests of `size` bytes are served from."""
-        return self.small if size <= _SMALL else self.large
-
-    def issue(self, block: _Block, size: int) -> _Block:
-        """Cut a block that is on no shelf to `size`, and ready it to be handed out."""
-        if block.size > size:
-            rest = _Block(block.chunk, block.ptr + size, block.size - size)
-            rest.before = block
-            rest.after = block.after
-            if rest.after is not None:
-                rest.after.before = rest
-            block.after = rest
-            block.size = size
-            block.chunk.shelf.add(rest)
-        block.stack = self.stacks.setdefault(size, [])
-        block.dirty = block.chunk.shelf.dirty
-        return block
-
-    def merge(self, shelf: _Shelf) -> None:
-        """Take a shelf's blocks off the stacks, and put them on it, merged."""
-        while True:
-            try:
-                stack = self.stacks[shelf.dirty.pop()]
-            except KeyError:  # no size is marked any more
-                return
-            while True:
-                try:
-                    block = stack.pop()
-                except IndexError:  # empty, perhaps because another thread was first
-                    break
-                self._put(block)
-
-    def _put(self, block: _Block) -> None:
-        shelf = block.chunk.shelf
-        after = block.after
-        if after is not None and after.free:
-            shelf.remove(after)
-            block.size += after.size
-            block.after = after.after
-            if block.after is not None:
-                block.after.before = block
-        before = block.before
-        if before is not None and before.free:
-            shelf.remove(before)
-            before.size += block.size
-            before.after = block.after
-            if before.after is not None:
-                before.after.before = before
-            block = before
-        shelf.add(block)
-
-    def unused(self) -> list[_Block]:
-        """The blocks on the shelves that are a chunk each."""
-        return [
-            block
-            for shelf in (self.small, self.large)
-            for block in shelf.blocks.values()
-            if block.size == block.chunk.size
-        ]
-
-    def detach_unused(self) -> list[_Chunk]:
-        """Remove and return the chunks of which no part is in use."""
-        self.merge(self.small)
-        self.merge(self.large)
-        unused = self.unused()
-        for block in unused:
-            block.chunk.shelf.remove(block)
-            self.chunks.discard(block.chunk)
-        return [block.chunk for block in unused]
-
-    def attach(self, chunk: _Chunk) -> None:
-        """Add a chunk of which no part is in use."""
-        self.chunks.add(chunk)
-        chunk.shelf = self.small if chunk.size <= _SMALL_CHUNK else self.large
-        chunk.shelf.add(_Block(chunk, chunk.pointer.ptr, chunk.size))
-
-    def free_blocks(self) -> tuple[int, int]:
-        """How many blocks are free, and their bytes."""
-        count, nbytes = 0, 0
-        for shelf in (self.small, self.large):
-            for size in tuple(shelf.dirty):
-                depth = len(self.stacks[size])
-                count += depth
-                nbytes += depth * size
-            count += len(shelf.order)
-            nbytes += sum(size for size, _ in shelf.order)
-        return count, nbytes
 
 
 class _DevicePool:
@@ -287,7 +130,7 @@ class MemoryPool:
 
     def __init__(self, allocator: Callable[[int], MemoryPointer] | None = None) -> None:
         self._allocator = malloc if allocator is None else allocator
-        self._arenas: dict[Place, _Arena] = {}
+        self._arenas: dict[Place, Arena] = {}
         self._devices: dict[int, _DevicePool] = {}
 
     def malloc(self, size: int) -> MemoryPointer:
@@ -312,13 +155,22 @@ class MemoryPool:
             If `size` is negative.
         """
         try:
-            block = self._arenas[local.place].stacks[(size + 511) & -512].pop()
+            stack = self._arenas[local.place].stacks.get((size + 511) & -512)
+            block = stack.pop() if stack else None
         except (AttributeError, KeyError, IndexError, TypeError):
-            # This thread is new, or the stream is, or no block of this size is free.
+            # This thread is new, or the stream is; another thread took the last block.
             block = None
         if block is None:
-            return self._find(size)
-        return MemoryPointer(PooledMemory(block))
+            block = self._find(size)
+            if block is None:
+                return MemoryPointer(UnownedMemory(0, 0, None, context.current_device_id()))
+        memory = _new(PooledMemory)
+        memory._block = block
+        pointer = _new(MemoryPointer)
+        pointer.mem = memory
+        pointer.ptr = block.ptr
+        pointer.device_id = block.device_id
+        return pointer
 
     def free_all_blocks(self, stream: Any | None = None) -> None:
         """Give unused memory of the current device back to the driver.
@@ -404,7 +256,7 @@ class MemoryPool:
             pool = self._devices.setdefault(device_id, _DevicePool(device_id))
         return pool
 
-    def _arenas_of(self, pool: _DevicePool) -> list[_Arena]:
+    def _arenas_of(self, pool: _DevicePool) -> list[Arena]:
         arenas = list(self._arenas.values())  # other devices' may be added meanwhile
         return [arena for arena in arenas if arena.place.device_id == pool.device_id]
 
@@ -414,15 +266,15 @@ class MemoryPool:
             counts = [arena.free_blocks() for arena in self._arenas_of(pool)]
         return sum(count for count, _ in counts), sum(nbytes for _, nbytes in counts)
 
-    def _find(self, size: int) -> MemoryPointer:
-        """Allocate where no block of the very size was waiting."""
+    def _find(self, size: int) -> Block | None:
+        """Find a block where none of the very size was waiting; None for no bytes."""
         size = operator.index(size)
         if size < 0:
             raise ValueError(f"an allocation cannot have {size} bytes")
-        pool = self._device()
         if size == 0:
-            return MemoryPointer(UnownedMemory(0, 0, None, pool.device_id))
-        size = (size + _UNIT - 1) & -_UNIT
+            return None
+        size = (size + UNIT - 1) & -UNIT
+        pool = self._devices.get(context.current_device_id()) or self._device()
         block = self._fit(pool, size)
         if block is None:
             # Without the lock, since finalisers may take locks of their own.
@@ -430,62 +282,57 @@ class MemoryPool:
             block = self._fit(pool, size)
         if block is None:
             raise self._out_of_memory(pool, size)
-        return MemoryPointer(PooledMemory(block))
+        return block
 
-    def _fit(self, pool: _DevicePool, size: int) -> _Block | None:
+    def _fit(self, pool: _DevicePool, size: int) -> Block | None:
         """Find a block among those freed, or get a chunk from the driver; None for no room."""
         place = local.place
         with pool.lock:
             arena = self._arenas.get(place)
             if arena is None:
-                arena = self._arenas[place] = _Arena(place)
+                arena = self._arenas[place] = Arena(place)
             if pool.busy:
                 # A finaliser allocates in the middle of this very function: the
                 # shelves are not to be touched, so it gets a chunk of its own.
                 return self._grow(pool, arena, size, size)
             pool.busy = True
             try:
-                block = self._search(pool, arena, size)
-                if block is not None:
-                    return arena.issue(block, size)
-                self._trim(pool, arena, size)
-                block = self._grow(pool, arena, size, _chunk_size(size))
+                # While the pool grows, merging large blocks first keeps it smallest.  Once it
+                # has grown, the blocks on the stacks are left as they are where possible, for a
+                # loop that repeats its sizes will ask for the same again.
+                pool.searches += 1
+                small = size <= SMALL
+                block = arena.take(size) if small or pool.searches > _CALM else None
                 if block is None:
-                    self._release(pool, None)
-                    block = self._grow(pool, arena, size, size)
-                return block
+                    arena.merge(arena.small if small else arena.large)
+                    block = arena.take(size)
+                return block or self._extend(pool, arena, size)
             finally:
                 pool.busy = False
 
-    def _search(self, pool: _DevicePool, arena: _Arena, size: int) -> _Block | None:
-        """Take the best free block off a shelf, if one is large enough."""
-        shelf = arena.shelf(size)
-        pool.searches += 1
-        # While the pool grows, merging first keeps it smallest.  Once it has grown, the
-        # blocks on the stacks are left as they are where possible, for a loop that
-        # repeats its sizes will ask for the same again.
-        block = shelf.take(size) if pool.searches > _CALM else None
+    def _extend(self, pool: _DevicePool, arena: Arena, size: int) -> Block | None:
+        """Take a block from elsewhere or from the driver, after giving back what is too much."""
+        block = arena.take(size) if self._adopt(pool, arena) else None
         if block is None:
-            arena.merge(shelf)
-            block = shelf.take(size)
-        if block is None and self._adopt(pool, arena):
-            block = shelf.take(size)
+            _give_back(pool, arena, arena.room(size))
+            block = self._grow(pool, arena, size, chunk_size(size))
+        if block is None:
+            self._release(pool, None)
+            block = self._grow(pool, arena, size, size)
         return block
 
-    def _grow(self, pool: _DevicePool, arena: _Arena, size: int, chunk_size: int) -> _Block | None:
+    def _grow(self, pool: _DevicePool, arena: Arena, size: int, chunk: int) -> Block | None:
         """Get a chunk, and cut a block from its start; None for no room."""
-        if pool.limit and pool.total + chunk_size > pool.limit:
+        if pool.limit and pool.total + chunk > pool.limit:
             return None
         try:
-            pointer = self._allocator(chunk_size)
+            pointer = self._allocator(chunk)
         except OutOfMemoryError:
             return None
-        chunk = _Chunk(pointer, chunk_size, arena.shelf(size))
-        arena.chunks.add(chunk)
         pool.searches = 0
-        pool.total += chunk_size
+        pool.total += chunk
         pool.peak = max(pool.peak, pool.total)
-        return arena.issue(_Block(chunk, pointer.ptr, chunk_size), size)
+        return arena.issue(arena.attach(Chunk(pointer, chunk, size <= SMALL)), size)
 
     def _out_of_memory(self, pool: _DevicePool, size: int) -> OutOfMemoryError:
         free, total = Device(pool.device_id).mem_info
@@ -506,18 +353,7 @@ class MemoryPool:
             if only is None or arena.place is only:
                 _give_back(pool, arena)
 
-    def _trim(self, pool: _DevicePool, arena: _Arena, size: int) -> None:
-        """Before an arena grows: give its unused chunks back, if they are many.
-
-        Only its own: two streams that grow by turns would take from each other.
-        """
-        spare = sum(block.size for block in arena.unused())
-        if spare:
-            used = sum(chunk.size for chunk in arena.chunks) - spare
-            if spare * _SPARE > used + size:
-                _give_back(pool, arena)
-
-    def _adopt(self, pool: _DevicePool, arena: _Arena) -> bool:
+    def _adopt(self, pool: _DevicePool, arena: Arena) -> bool:
         """Move unused chunks of destroyed streams, whose work is done, to an arena."""
         moved = False
         for other in self._arenas_of(pool):
@@ -525,20 +361,19 @@ class MemoryPool:
             if end is None or not end.done:
                 continue
             for chunk in other.detach_unused():
-                arena.attach(chunk)
+                block = arena.attach(chunk)
+                chunk.shelf.add(block)
                 moved = True
             if not other.chunks:
                 del self._arenas[other.place]
         return moved
 
 
-def _give_back(pool: _DevicePool, arena: _Arena) -> None:
-    for chunk in arena.detach_unused():
+def _give_back(pool: _DevicePool, arena: Arena, goal: int = 0) -> None:
+    """Give unused chunks back to where they came from until the arena has `goal` bytes left."""
+    if arena.total <= goal:
+        return
+    for chunk in arena.detach_unused(goal):
         pool.total -= chunk.size
         # The last reference to the driver's memory: this frees it.
         chunk.pointer = None  # type: ignore[assignment]
-
-
-def _chunk_size(size: int) -> int:
-    """How much to ask of the driver for a request that nothing free fits."""
-    return _SMALL_CHUNK if size <= _SMALL else size
