@@ -3,6 +3,8 @@
 ``__array_ufunc__`` finds the ufunc of the same name in the table;
 ``__array_function__`` finds what `register` was told.  What is in neither is
 refused with a `TypeError` that names it: nothing is copied to the host unasked.
+Where an operand belongs to a library that answers NumPy's protocols itself (a Dask
+array, a quantity with units), the answer is left to it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from ndgpu.core.ufuncs import TABLE
 
 __all__ = ["array_function", "array_ufunc", "attach", "register"]
 
+_OWN = (ndarray, np.ndarray, np.generic)  # types whose answers are those of the device array
 _functions: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
@@ -43,6 +46,11 @@ def array_ufunc(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Answer ``ufunc.method(*inputs, **kwargs)`` of NumPy; see NEP 13."""
+    out = kwargs.get("out") or ()
+    for value in (*inputs, *(out if isinstance(out, tuple) else (out,))):
+        # NumPy asks the others when this is returned.
+        if not isinstance(value, _OWN) and getattr(value, "__array_ufunc__", None) is not None:
+            return NotImplemented
     ours: Any = TABLE.get(ufunc.__name__)
     if ours is None:
         ours = _functions.get(ufunc) if method == "__call__" else None
@@ -51,7 +59,6 @@ def array_ufunc(
     if ours is None:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         raise TypeError(f"numpy.{name} is not supported on device arrays")
-    out = kwargs.get("out")
     if isinstance(out, tuple) and len(out) == 1:
         kwargs["out"] = out[0]
     return ours(*inputs, **kwargs)
@@ -61,6 +68,8 @@ def array_function(
     func: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Answer a function of NumPy that was called with a device array; see NEP 18."""
+    if not all(issubclass(t, _OWN) for t in types):
+        return NotImplemented
     ours = _functions.get(func)
     if ours is None:
         raise TypeError(

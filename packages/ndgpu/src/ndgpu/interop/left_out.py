@@ -72,7 +72,6 @@ LEFT_OUT: dict[str, str] = {
 }
 
 PLANNED: dict[str, str] = {
-    "fft": "through cuFFT, and kernels of our own",
     "polynomial": "the Polynomial classes",
 }
 

@@ -1,4 +1,4 @@
-"""NumPy's functions that stay on the device: ``np.concatenate([x, y])`` is ours (NEP 18)."""
+"""NumPy's functions that stay on the device: ``np.concatenate([x, y])`` is ours (NEP 18, 35)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 
 from ndgpu.core import protocol
+from ndgpu.core.ufuncs import TABLE
 
-__all__ = ["register"]
+__all__ = ["LIKE", "register"]
+
+LIKE = frozenset(
+    (
+        *("arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray"),
+        *("empty", "eye", "frombuffer", "fromfile", "fromfunction", "fromiter", "fromstring"),
+        *("full", "genfromtxt", "identity", "loadtxt", "ones", "require", "tri", "zeros"),
+    )
+)
+"""Functions that NumPy hands over when ``like=`` names a device array (NEP 35)."""
 
 
 def register(names: Mapping[str, Any], numpy_module: ModuleType = np) -> None:
@@ -26,6 +36,10 @@ def register(names: Mapping[str, Any], numpy_module: ModuleType = np) -> None:
     theirs = vars(numpy_module)
     for name, ours in names.items():
         function = theirs.get(name)
-        # Functions that dispatch have this attribute; ufuncs and types go other ways.
-        if function is not None and hasattr(function, "__wrapped__"):
+        if isinstance(function, np.ufunc):
+            # Products, which are ufuncs in NumPy alone; the others are found in the table.
+            if function.__name__ not in TABLE:
+                protocol.register(function, ours)
+        # Functions that dispatch on their arguments have this attribute.
+        elif function is not None and (hasattr(function, "__wrapped__") or name in LIKE):
             protocol.register(function, ours)
