@@ -100,6 +100,7 @@ from numpy import unsignedinteger as unsignedinteger
 from numpy import ushort as ushort
 
 from ndgpu import cuda as cuda
+from ndgpu import fft as fft
 from ndgpu import linalg as linalg
 from ndgpu import random as random
 from ndgpu.core import ufunc_methods as _ufunc_methods
@@ -437,3 +438,4 @@ def __getattr__(name: str) -> _typing.Any:
 
 _numpy_functions.register(globals())
 _numpy_functions.register(vars(linalg), _numpy.linalg)
+_numpy_functions.register(vars(fft), _numpy.fft)
