@@ -417,7 +417,7 @@ def multi_dot(arrays: Any, *, out: ndarray | None = None) -> ndarray:
         raise ValueError("Expecting at least two arrays.")
     factors = [asarray(a) for a in arrays]
     if len(factors) == 2:
-        return dot(*factors, out=out)
+        return dot(factors[0], factors[1], out)
     row, column = factors[0].ndim == 1, factors[-1].ndim == 1
     if row:
         factors[0] = views.expand_dims(factors[0], 0)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ndgpu.core import casts, layout, views
+from ndgpu.core import casts, views
 from ndgpu.core.dtypes import as_dtype
-from ndgpu.core.ndarray import allocate, ndarray
+from ndgpu.core.ndarray import ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
-from ndgpu.linalg.product import matmul
+from ndgpu.linalg.product import cross, matmul
 
 __all__ = ["cross", "einsum", "einsum_path", "kron", "matvec", "vecmat"]
 
@@ -34,49 +34,6 @@ def kron(a: Any, b: Any) -> ndarray:
     right = views.reshape(b, tuple([n for m in second for n in (1, m)]))
     product = TABLE["multiply"](left, right)
     return views.reshape(product, tuple([m * n for m, n in zip(first, second, strict=True)]))
-
-
-def cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
-) -> ndarray:
-    """Return the cross product of vectors of three elements.
-
-    Parameters
-    ----------
-    a, b : array-like
-    axisa, axisb, axisc : int
-        Axes of the vectors, and of the result.
-    axis : int, optional
-        All three at once.
-
-    Raises
-    ------
-    ValueError
-        If vectors have another number of elements.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.cross(ndgpu.asarray([1, 2, 3]), [4, 5, 6])
-    array([-3,  6, -3])
-    """
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    a, b = asarray(a), asarray(b)
-    if a.ndim < 1 or b.ndim < 1:
-        raise ValueError("At least one array has zero dimension")
-    a, b = views.moveaxis(a, axisa, -1), views.moveaxis(b, axisb, -1)
-    if a._shape[-1] != 3 or b._shape[-1] != 3:
-        raise ValueError(
-            "Both input arrays must be (arrays of) 3-dimensional vectors, but they are "
-            f"{a._shape[-1]} and {b._shape[-1]} dimensional instead."
-        )
-    shape = layout.broadcast_shape([a._shape[:-1], b._shape[:-1]])
-    result = allocate((*shape, 3), as_dtype(np.result_type(a._dtype, b._dtype)))
-    for k in range(3):
-        p, q = (k + 1) % 3, (k + 2) % 3
-        result[..., k] = a[..., p] * b[..., q] - a[..., q] * b[..., p]
-    return views.moveaxis(result, -1, layout.normalize_axis(axisc, result.ndim))
 
 
 def matvec(x1: Any, x2: Any, /, out: ndarray | None = None, **kwargs: Any) -> ndarray:
