@@ -24,6 +24,7 @@ from ndgpu.kernels.sort import Sort
 __all__ = [
     "argpartition",
     "argsort",
+    "gather_rows",
     "lexsort",
     "partition",
     "sort",
@@ -54,8 +55,8 @@ def _gather_kernel(dtype: np.dtype) -> Elementwise:
     )
 
 
-def _gather(a: ndarray, order: ndarray) -> ndarray:
-    """Take the elements of each row (last axis) in its order."""
+def gather_rows(a: ndarray, order: ndarray) -> ndarray:
+    """Take the elements of each row (last axis) of a C-contiguous array in its order."""
     result = allocate(a._shape, a._dtype)
     if a._size:
         _gather_kernel(a._dtype).launch([a, order, a._shape[-1], result], a._shape)
@@ -78,7 +79,7 @@ def _order(a: ndarray) -> ndarray:
     )
     result = _order(imag)
     for key in (real, missing):
-        result = _gather(result, _order(_gather(key, result)))
+        result = gather_rows(result, _order(gather_rows(key, result)))
     return result
 
 
@@ -111,7 +112,7 @@ def _check(kind: Any, order: Any, stable: Any) -> None:
 
 def _sort_rows(a: ndarray) -> ndarray:
     if a._dtype.kind == "c":
-        return _gather(a, _order(a))
+        return gather_rows(a, _order(a))
     result = allocate(a._shape, a._dtype)
     n = a._shape[-1]
     _sorter(a._dtype, False).launch(a, result, prod(a._shape[:-1]), n)
@@ -199,7 +200,7 @@ def sort_with_order(a: ndarray) -> tuple[ndarray, ndarray]:
     """Return a one-dimensional array sorted, and the stable order of its elements."""
     dense = a if a._c_contiguous else casts.copy(a)
     order = _order(dense)
-    return _gather(dense, order), order
+    return gather_rows(dense, order), order
 
 
 def sort_in_place(
@@ -244,7 +245,7 @@ def lexsort(keys: Any, axis: int = -1) -> ndarray:
     rows = _rows(arrays[0], axis)
     result = _order(rows)
     for key in arrays[1:]:
-        result = _gather(result, _order(_gather(_rows(key, axis), result)))
+        result = gather_rows(result, _order(gather_rows(_rows(key, axis), result)))
     return _back(result, axis)
 
 
