@@ -4,6 +4,7 @@
 #   make test       the tests
 #   make lint       style, types and layering
 #   make bench      the benchmark suite
+#   make cache-faults  the kernel cache under races, kills, full disks and damage, 200 times
 #   make gpu-check  tests and benchmarks on a real GPU; writes benchmarks/results/
 #
 # `make TARGET PYTHON=python3` uses that interpreter as it stands and installs nothing.
@@ -32,7 +33,7 @@ SYSTEM_PYTHON ?= python3
 MANIFESTS := packages/ndgpu/pyproject.toml packages/nnrun/pyproject.toml requirements-dev.txt \
 	constraints/common.txt constraints/cuda12.txt constraints/cuda13.txt
 
-.PHONY: help setup train test lint format bench gpu-check check-sources check-cuda13 clean
+.PHONY: help setup train test lint format bench cache-faults gpu-check check-sources check-cuda13 clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -80,6 +81,10 @@ format: $(READY)
 
 bench: $(READY)
 	$(RUN) -m benchmarks $(BENCH_ARGS)
+
+ROUNDS ?= 200
+cache-faults: $(READY)
+	$(RUN) -m tests.ndgpu.compile.cache_faults --rounds $(ROUNDS)
 
 gpu-check: $(READY)
 	$(RUN) -m benchmarks.gpu_check

@@ -61,7 +61,7 @@ def test_a_bad_key_is_named(cache: DiskCache, key: str) -> None:
         cache.put(key, DATA)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 8, 47, 48, 49, 5000, len(DATA) + 47])
+@pytest.mark.parametrize("kept", [0, 1, 8, 51, 52, 53, 5000, len(DATA) + 51])
 def test_truncated_is_absent(cache: DiskCache, kept: int) -> None:
     cache.put(KEY, DATA)
     path = the_file(cache)
@@ -213,6 +213,30 @@ def test_a_full_disk_leaves_nothing_behind(
     monkeypatch.undo()
     assert cache.get(KEY) == b"before"
     assert len(list(the_file(cache).parent.iterdir())) == 1
+
+
+def test_an_entry_tells_its_origin(cache: DiskCache) -> None:
+    cache.put(KEY, DATA, {"name": "f", "kind": "image"})
+    cache.put(key_of(1), DATA)
+    told = {entry.key: entry.origin() for entry in cache.entries()}
+    assert told == {KEY: {"name": "f", "kind": "image"}, key_of(1): {}}
+    assert cache.get(KEY) == DATA
+    the_path = next(entry.path for entry in cache.entries() if entry.key == KEY)
+    the_path.write_bytes(b"something else")
+    assert next(entry for entry in cache.entries() if entry.key == KEY).origin() == {}
+
+
+def test_damaged_entries_are_found_and_evicted(cache: DiskCache) -> None:
+    for number in range(3):
+        cache.put(key_of(number), DATA)
+    bad = next(entry for entry in cache.entries() if entry.key == key_of(1))
+    bad.path.write_bytes(bad.path.read_bytes()[:-1])
+    found = list(cache.damaged())
+    assert [entry.key for entry in found] == [key_of(1)]
+    cache.evict(found)
+    cache.evict(found)
+    assert {entry.key for entry in cache.entries()} == {key_of(0), key_of(2)}
+    assert not list(cache.damaged())
 
 
 def test_threads(cache: DiskCache) -> None:

@@ -11,6 +11,8 @@ What it guarantees:
 * Neither method raises because of the state of the disk.  A folder that cannot
   be written means that nothing is kept; the first failure of each cache is
   logged (logger ``ndgpu.diskcache``).
+* An entry tells its origin (what it was made from, when and for what) and when it was
+  used last, without its bytes being read.
 * Past its limit the cache removes the entries used longest ago.  Several
   processes may overshoot by what each wrote since it last looked.  Files that
   are not the cache's own are never removed.
@@ -24,13 +26,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import json
 import logging
 import os
 import re
 import secrets
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +41,9 @@ from ndgpu import config
 
 __all__ = ["DiskCache", "Entry", "default"]
 
-_MAGIC = b"NDGPUdc1"  # the last character is the version of this format
-_HEAD = struct.Struct("<8s32sQ")  # magic, checksum of key and data, length of data
+_MAGIC = b"NDGPUdc2"  # the last character is the version of this format
+# Magic; checksum of key, origin and data; lengths of origin and data.
+_HEAD = struct.Struct("<8s32sIQ")
 _KEY = re.compile(r"[0-9a-f]{4,128}")
 _SUFFIX = ".entry"
 _TEMPORARY = ".tmp"
@@ -59,12 +63,37 @@ class Entry:
     nbytes: int
     last_use: float
 
+    def origin(self) -> dict[str, str]:
+        """Read what `DiskCache.put` was told of where the entry comes from; unchecked.
 
-def _checksum(key: str, data: bytes) -> bytes:
+        Empty where it was told nothing, or the file is not a whole entry.
+        """
+        with contextlib.suppress(OSError, ValueError, struct.error), open(self.path, "rb") as file:
+            magic, _, length, _ = _HEAD.unpack(file.read(_HEAD.size))
+            found = json.loads(file.read(length) or b"{}") if magic == _MAGIC else None
+            if isinstance(found, dict):
+                return {str(name): str(text) for name, text in found.items()}
+        return {}
+
+
+def _checksum(key: str, origin: bytes, data: bytes) -> bytes:
     digest = hashlib.blake2b(key.encode(), digest_size=32)
     digest.update(b"\0")
+    digest.update(origin)
     digest.update(data)
     return digest.digest()
+
+
+def _data_of(key: str, content: bytes) -> bytes | None:
+    """The data in a file's content; None unless it is an entry of this key, whole and unaltered."""
+    if len(content) < _HEAD.size:
+        return None
+    magic, checksum, length, size = _HEAD.unpack_from(content)
+    start = _HEAD.size + length
+    origin, data = content[_HEAD.size : start], content[start:]
+    if magic != _MAGIC or len(origin) != length or size != len(data):
+        return None
+    return data if checksum == _checksum(key, origin, data) else None
 
 
 class DiskCache:
@@ -117,11 +146,8 @@ class DiskCache:
             content = path.read_bytes()
         except OSError:
             return None
-        if len(content) < _HEAD.size:
-            return None
-        magic, checksum, length = _HEAD.unpack_from(content)
-        data = content[_HEAD.size :]
-        if magic != _MAGIC or length != len(data) or checksum != _checksum(key, data):
+        data = _data_of(key, content)
+        if data is None:
             return None
         now = time.time_ns()
         # A read-only cache still serves; its entries merely do not get younger.
@@ -129,7 +155,7 @@ class DiskCache:
             os.utime(path, ns=(now, now))
         return data
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes, origin: Mapping[str, str] | None = None) -> None:
         """Store `data` under `key`, in place of what was there.
 
         Parameters
@@ -138,6 +164,8 @@ class DiskCache:
             Lower-case hexadecimal digits, 4 to 128 of them.
         data : bytes
             What `get` shall return.  More than the whole limit is not stored.
+        origin : mapping of str to str, optional
+            What `Entry.origin` shall tell: no part of what `get` returns.
 
         Raises
         ------
@@ -145,11 +173,13 @@ class DiskCache:
             If `key` is not such a key.
         """
         path = self._path(key)
-        nbytes = _HEAD.size + len(data)
+        told = json.dumps(dict(origin)).encode() if origin else b""
+        nbytes = _HEAD.size + len(told) + len(data)
         if nbytes > self.limit:
             return
+        head = _HEAD.pack(_MAGIC, _checksum(key, told, data), len(told), len(data)) + told
         try:
-            self._write(path, _HEAD.pack(_MAGIC, _checksum(key, data), len(data)), data)
+            self._write(path, head, data)
         except OSError as error:
             if not self._noted:
                 self._noted = True
@@ -175,6 +205,21 @@ class DiskCache:
         for entry in self.entries():
             _remove(entry.path)
         self._estimate = 0
+
+    def evict(self, entries: Iterable[Entry]) -> None:
+        """Remove some entries; one that is gone already is no error."""
+        for entry in entries:
+            _remove(entry.path)
+
+    def damaged(self) -> Iterator[Entry]:
+        """Yield each entry that `get` would not return: altered, cut short, of another format."""
+        for entry in self.entries():
+            try:
+                content = entry.path.read_bytes()
+            except OSError:
+                continue  # another process removed it
+            if _data_of(entry.key, content) is None:
+                yield entry
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):

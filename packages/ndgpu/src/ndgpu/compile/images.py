@@ -124,7 +124,9 @@ def compile_source(
     if lines:
         data = _with_source(data, source)
     image = Image(data, names)
-    cache.put(key, image._dump())
+    made_by = ".".join(map(str, nvrtc.version()))
+    origin = {"kind": "image", "name": name, "target": target, "made by": f"NVRTC {made_by}"}
+    cache.put(key, image._dump(), origin)
     _record(source, options, expressions)
     return image
 

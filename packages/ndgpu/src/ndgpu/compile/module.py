@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from ndgpu import config, driver, runtime
+from ndgpu.compile import nvrtc
 from ndgpu.compile.args import Packer, classify
 from ndgpu.compile.images import compile_source
+from ndgpu.compile.options import lean
 
 _Conversion = Callable[[Any], Any]
 
@@ -293,6 +295,7 @@ def get_module(
     name_expressions: Sequence[str] = (),
     *,
     name: str = "kernel.cu",
+    generated: bool = False,
 ) -> Module:
     """Compile a source for the current device and load it, or return it as loaded before.
 
@@ -306,6 +309,8 @@ def get_module(
         C++ names, such as ``f<int>``, by which kernels are asked for.
     name : str
         What error messages call the source.
+    generated : bool
+        Whether the source is ndgpu's own from end to end, and so needs less of NVRTC.
 
     Raises
     ------
@@ -318,6 +323,8 @@ def get_module(
     >>> module.get_function("f").name
     'f'
     """
+    if generated:
+        options = lean(options, nvrtc.version())
     device_id = runtime.current_device_id()
     key = (device_id, source, tuple(options), tuple(name_expressions))
     module = _modules.get(key)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ndgpu import config
 
-__all__ = ["complete", "has_lines", "include_folders"]
+__all__ = ["complete", "has_lines", "include_folders", "lean"]
 
 _LINES = ("--generate-line-info", "-lineinfo")
 
@@ -15,6 +15,25 @@ def has_lines(target: str) -> bool:
     """Whether PTX is to tell its source's lines: where reports or a trace were asked for."""
     wanted = config.value("NDGPU_HOST_CHECK") or config.value("NDGPU_HOST_TRACE")
     return target.startswith("compute_") and bool(wanted)
+
+
+def lean(options: Iterable[str], version: tuple[int, int]) -> tuple[str, ...]:
+    """Add what lets NVRTC leave out textures and the runtime's types, a quarter of its time.
+
+    For generated code, which uses neither.
+
+    Parameters
+    ----------
+    options : iterable of str
+    version : tuple of int
+        NVRTC's; before 12.4 there is no such option.
+
+    Examples
+    --------
+    >>> lean((), (12, 3)), lean((), (12, 9))
+    ((), ('--minimal',))
+    """
+    return (*options, "--minimal") if version >= (12, 4) else tuple(options)
 
 
 def complete(options: Iterable[str], target: str) -> tuple[str, ...]:

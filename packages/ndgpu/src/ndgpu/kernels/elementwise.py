@@ -102,6 +102,8 @@ class Elementwise:
         Options of NVRTC.
     block : int, optional
         Threads of a block.
+    generated : bool, optional
+        Whether all of the code is ndgpu's own, and none a user's.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Elementwise:
         headers: Sequence[str] = (),
         options: Sequence[str] = (),
         block: int = geometry.BLOCK,
+        generated: bool = True,
     ) -> None:
         self.name = name
         self.operands = tuple(operands)
@@ -134,6 +137,7 @@ class Elementwise:
         )
         self._options = tuple(options)
         self._block = block
+        self._generated = generated
         kinds = [operand.kind for operand in self.operands]
         self._raw = any(kind in ("raw", "rawout") for kind in kinds)
         self._all_arrays = all(kind in ("in", "out") for kind in kinds)
@@ -234,7 +238,9 @@ class Elementwise:
         bound = self._variants.get(key)
         if bound is None:
             source, entry, static_codes = generate(self._spec, variant)
-            module = get_module(source, self._options, name=f"{entry}.cu")
+            module = get_module(
+                source, self._options, name=f"{entry}.cu", generated=self._generated
+            )
             codes = [
                 pack_code(operand.dtype) if operand.kind == "scalar" else "Q"
                 for operand in self.operands

@@ -227,6 +227,7 @@ class ElementwiseKernel:
             types={name: ctype(dtype) for name, dtype in types.placeholders.items()},
             options=self.options,
             block=block_size,
+            generated=False,
         )
         given = [k for k, x in enumerate(args) if arrays.is_array(x)]
         looped = tuple(k for k in given if not self._params[k].raw)

@@ -134,6 +134,7 @@ class Reduction:
     preamble : str, optional
     types : mapping of str to str, optional
     headers, options : sequence of str, optional
+    generated : bool, optional
         As in `ndgpu.kernels.elementwise.Elementwise`.
     """
 
@@ -152,6 +153,7 @@ class Reduction:
         types: Mapping[str, str] | None = None,
         headers: Sequence[str] = (),
         options: Sequence[str] = (),
+        generated: bool = True,
     ) -> None:
         self.name = name
         self._spec = ReductionSpec(
@@ -168,6 +170,7 @@ class Reduction:
             tuple(headers),
         )
         self._options = tuple(options)
+        self._generated = generated
         self._keep_order = re.search(r"\b_j\b", map_expr) is not None
         self._scalars = [
             (k, operand) for k, operand in enumerate(inputs) if operand.kind == "scalar"
@@ -438,7 +441,10 @@ class Reduction:
         bound = self._bounds.get((device_id, variant))
         if bound is None:
             source, entry, codes = generate(self._spec, variant)
-            function = get_module(source, self._options, name=f"{entry}.cu").get_function(entry)
+            module = get_module(
+                source, self._options, name=f"{entry}.cu", generated=self._generated
+            )
+            function = module.get_function(entry)
             values = [pack_code(o.dtype) if o.kind == "scalar" else "Q" for o in self._spec.inputs]
             if not variant.first:
                 values = [*[pack_code(o.dtype) for _, o in self._scalars], "Q"]

@@ -213,6 +213,7 @@ class ReductionKernel:
             preamble=self.preamble,
             types={name: ctype(dtype) for name, dtype in types.placeholders.items()},
             options=self.options,
+            generated=False,
         )
         return kernel, types
 

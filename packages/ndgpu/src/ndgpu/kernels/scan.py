@@ -187,7 +187,7 @@ class Scan:
     def _kernel(self, device_id: int, form: str) -> Bound:
         bound = self._bound.get((device_id, form))
         if bound is None:
-            module = get_module(self._source, name=f"{self.name}.cu")
+            module = get_module(self._source, name=f"{self.name}.cu", generated=True)
             bound = Bound(module.get_function(f"{self.name}_{form}"), _CODES[form])
             self._bound[device_id, form] = bound
         return bound

@@ -198,7 +198,9 @@ class Sort:
         bound = self._bound.get(key)
         if bound is None:
             options = ("-DROW",) if name == "sort_row" else ()
-            module = get_module(self._source(wide), options, name=f"sort_{self._dtype.name}.cu")
+            module = get_module(
+                self._source(wide), options, name=f"sort_{self._dtype.name}.cu", generated=True
+            )
             bound = self._bound[key] = Bound(module.get_function(name), codes)
         return bound
 

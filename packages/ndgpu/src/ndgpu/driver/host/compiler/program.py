@@ -72,7 +72,8 @@ class Program:
             for kernel in self.kernels.values():
                 kernel.check()
             if not (checks or trace):
-                diskcache.default().put(key, encode(self.variables, kernels))
+                origin = {"kind": "facts", "name": ", ".join(kernels), "made by": "host device"}
+                diskcache.default().put(key, encode(self.variables, kernels), origin)
 
     # -- what has to be parsed ---------------------------------------------------------------
 
@@ -270,7 +271,13 @@ class Kernel:
             writer = self._writer(variant)
             frame = writer.frame_bytes if self.layout.barriers else 0
             code = llvm.object_code(writer.text(symbol))
-            cache.put(key, _FRAME.pack(frame) + code)
+            origin = {
+                "kind": "object code",
+                "name": self.name,
+                "target": llvm.target().cpu,
+                "made by": "host device",
+            }
+            cache.put(key, _FRAME.pack(frame) + code, origin)
         else:
             (frame,), code = _FRAME.unpack_from(kept), kept[_FRAME.size :]
         self._frames[variant] = frame
