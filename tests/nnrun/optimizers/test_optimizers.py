@@ -166,6 +166,21 @@ def test_rule_follows_its_formula_in_place(name, xp):
     assert optimizer.t == link.p.update_rule.t == 6
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_a_single_number_learns_as_an_array_of_one_does(name):
+    # NumPy turns results without axes into scalars, which nothing can be written into.
+    finals = []
+    for shape in ((), (1,)):
+        link = nnrun.Link()
+        with link.init_scope():
+            link.p = nnrun.Parameter(np.full(shape, 0.5, np.float32))
+        optimizer = RULES[name][0]().setup(link)
+        for _ in range(3):
+            optimizer.update(lambda: F.sum(F.sigmoid(link.p)))
+        finals.append(float(link.p.array.sum()))
+    assert finals[0] == finals[1] != 0.5
+
+
 def model_and_data():
     np.random.seed(1)
     model = L.Classifier(nnrun.Sequential(L.Linear(None, 8), F.tanh, L.Linear(8, 3)))

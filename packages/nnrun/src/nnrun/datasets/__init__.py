@@ -24,6 +24,7 @@ from nnrun.datasets.sub_dataset import (
 )
 from nnrun.datasets.svhn import MatError, get_svhn
 from nnrun.datasets.text_dataset import TextDataset
+from nnrun.datasets.texts import get_text
 from nnrun.datasets.transform_dataset import TransformDataset
 from nnrun.datasets.tuple_dataset import TupleDataset
 
@@ -51,6 +52,7 @@ __all__ = [
     "get_ptb_words",
     "get_ptb_words_vocabulary",
     "get_svhn",
+    "get_text",
     "split_dataset",
     "split_dataset_n",
     "split_dataset_n_random",

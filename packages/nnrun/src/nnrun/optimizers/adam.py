@@ -77,7 +77,7 @@ class AdamRule(UpdateRule):
         grad: Any = param.grad
         m, v = state["m"], state["v"]
         # One array is made, and used for every intermediate result.
-        work = np.subtract(grad, m)
+        work = np.subtract(grad, m, out=np.empty_like(m))  # stays an array if 0-d
         work *= 1 - hp.beta1
         m += work
         np.multiply(grad, grad, out=work)

@@ -46,7 +46,7 @@ class AdaGradRule(UpdateRule):
         array: Any = param.array
         grad: Any = param.grad
         h = self.state["h"]  # type: ignore[index]
-        work = grad * grad
+        work = np.multiply(grad, grad, out=np.empty_like(grad))  # stays an array if 0-d
         h += work
         np.sqrt(h, out=work)
         work += self.hyperparam.eps
@@ -108,7 +108,7 @@ class RMSpropRule(UpdateRule):
         array: Any = param.array
         grad: Any = param.grad
         ms = self.state["ms"]  # type: ignore[index]
-        work = grad * grad
+        work = np.multiply(grad, grad, out=np.empty_like(grad))  # stays an array if 0-d
         work -= ms
         work *= 1 - hp.alpha
         ms += work

@@ -29,7 +29,8 @@ class StandardUpdater(Updater):
     iterator : Iterator or dict of str to Iterator
         Gives the batches; one iterator is called ``main``.
     optimizer : Optimizer or dict of str to Optimizer
-        Set up with their models; one optimizer is called ``main``.
+        Set up with their models; `update_core` uses the one called ``main``, unless it is
+        overridden.
     converter : callable, default concat_examples
         ``converter(batch, device)`` gives the loss function's arguments: one array,
         a tuple, or a dictionary of keyword arguments.
@@ -48,7 +49,8 @@ class StandardUpdater(Updater):
     Raises
     ------
     ValueError
-        If there is no iterator or no optimizer named ``main``.
+        If there is no iterator named ``main``; at the first update, if there is no optimizer
+        of that name.
     """
 
     def __init__(
@@ -65,11 +67,10 @@ class StandardUpdater(Updater):
     ) -> None:
         self._iterators = dict(iterator) if isinstance(iterator, dict) else {"main": iterator}
         self._optimizers = dict(optimizer) if isinstance(optimizer, dict) else {"main": optimizer}
-        for what, named in (("iterator", self._iterators), ("optimizer", self._optimizers)):
-            if "main" not in named:
-                raise ValueError(
-                    f"StandardUpdater: no {what} is named 'main', only {sorted(named)}"
-                )
+        if "main" not in self._iterators:
+            raise ValueError(
+                f"StandardUpdater: no iterator is named 'main', only {sorted(self._iterators)}"
+            )
         self.converter = converter
         self.loss_func = loss_func
         self.device = None if device is None else backend.get_device(device)
@@ -129,6 +130,11 @@ class StandardUpdater(Updater):
     def update_core(self) -> None:
         """Learn from one batch."""
         iterator = self._iterators["main"]
+        if "main" not in self._optimizers:
+            raise ValueError(
+                f"StandardUpdater: no optimizer is named 'main', only {sorted(self._optimizers)}; "
+                "override update_core to use others"
+            )
         optimizer = self._optimizers["main"]
         inputs = self.converter(iterator.next(), self.input_device)
         args, named = as_arguments(inputs)
