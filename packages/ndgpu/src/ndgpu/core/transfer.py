@@ -7,17 +7,24 @@ as they return; what they return to the host is complete (unless
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ndgpu import runtime
-from ndgpu.core import casts, layout, views
+from ndgpu.core import casts, views
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.placement import as_device
 
-__all__ = ["array", "asarray", "asnumpy", "from_host", "from_pickle", "to_host"]
+__all__ = ["IMPORTERS", "array", "asarray", "asnumpy", "from_host", "from_pickle", "to_host"]
+
+IMPORTERS: dict[str, Callable[[Any, bool | None], ndarray]] = {}
+"""How arrays of other libraries come in, by the attribute that offers them, in order of
+preference; `ndgpu.interop` fills it. The second argument is ``copy``, as `array` has it."""
+
+_HOST_TYPES = (np.ndarray, np.generic, list, tuple, int, float, complex, str, bytes)
 
 
 def to_host(
@@ -128,12 +135,12 @@ def array(
     ----------
     object : array-like
         A device array, a NumPy array, a number, nested sequences of these, or an
-        object with ``__cuda_array_interface__``.
+        array of another library, with ``__cuda_array_interface__`` or ``__dlpack__``.
     dtype : dtype-like, optional
         As NumPy chooses by default.
     copy : bool, optional
-        Whether a device array is copied; False or None does not where it need
-        not be; False raises if it must.
+        Whether a device array, of this library or another, is copied; False or None
+        does not where it need not be; False raises if it must.
     order : {'K', 'C', 'F', 'A'}
         Memory layout.
     subok : bool
@@ -154,6 +161,8 @@ def array(
     ------
     TypeError
         If the elements have a dtype that no device array can have.
+    ValueError
+        If ``copy=False`` and a copy is needed.
 
     Examples
     --------
@@ -164,8 +173,9 @@ def array(
     """
     if isinstance(object, ndarray):
         result = _from_device(object, dtype, copy, order)
-    elif hasattr(object, "__cuda_array_interface__"):
-        result = _from_device(_from_interface(object), dtype, copy, order)
+    elif (foreign := _imported(object, copy)) is not None:
+        # It was copied already if it had to be.
+        result = _from_device(foreign, dtype, copy and None, order)
     else:
         if copy is False:
             raise ValueError(
@@ -244,7 +254,7 @@ def asnumpy(
     if isinstance(a, ndarray):
         return to_host(a, stream, order, out, blocking)
     if hasattr(a, "__cuda_array_interface__"):
-        return to_host(_from_interface(a), stream, order, out, blocking)
+        return to_host(IMPORTERS["__cuda_array_interface__"](a, None), stream, order, out, blocking)
     result = np.asarray(a, order=order)  # type: ignore[call-overload]
     if out is not None:
         np.copyto(out, result)
@@ -281,25 +291,19 @@ def _to_current_device(a: ndarray) -> ndarray:
     return result
 
 
-def _from_interface(source: Any) -> ndarray:
-    interface = source.__cuda_array_interface__
-    if interface.get("mask") is not None:
-        raise ValueError("__cuda_array_interface__ with a mask is not supported")
-    shape = tuple(interface["shape"])
-    dtype = as_dtype(np.dtype(interface["typestr"]))
-    strides = interface.get("strides")
-    low, high = layout.extent(
-        shape, layout.c_strides(shape, dtype.itemsize) if strides is None else strides, 1
-    )
-    address = interface["data"][0] or 0
-    memory = runtime.UnownedMemory(address + low, high - low + dtype.itemsize - 1, source)
-    result = ndarray(shape, dtype, runtime.MemoryPointer(memory, -low), strides)
-    producer = interface.get("stream")
-    if producer is not None and interface.get("version", 0) >= 3:
-        current = runtime.get_current_stream()
-        if producer not in (current.ptr, 1 if current.ptr == 0 else None):
-            runtime.ExternalStream(0 if producer == 1 else producer).synchronize()
-    return result
+def _imported(value: Any, copy: bool | None) -> ndarray | None:
+    """Return another library's array as ours, or None if it is none."""
+    if isinstance(value, _HOST_TYPES):
+        return None
+    for attribute, importer in IMPORTERS.items():
+        if hasattr(value, attribute):
+            try:
+                return importer(value, copy)
+            except BufferError as error:
+                if copy is not False:
+                    raise
+                raise ValueError(f"Unable to avoid copy as requested: {error}") from error
+    return None
 
 
 def _holds_device_array(values: Any) -> bool:

@@ -22,7 +22,7 @@ from ndgpu import driver, runtime
 from ndgpu.core import casts, layout, protocol
 from ndgpu.core.ndarray import ndarray
 from ndgpu.core.placement import as_device
-from ndgpu.core.transfer import array
+from ndgpu.core.transfer import IMPORTERS, array
 from ndgpu.interop import capsules
 from ndgpu.interop.capsules import CPU, CUDA, CUDA_HOST, CUDA_MANAGED
 
@@ -298,9 +298,7 @@ def _hand_over(device_id: int, stream: int | None, to_processor: bool) -> None:
             return
         handle = 0 if stream in (None, 1) else stream
         if handle != current.ptr:
-            ready = runtime.Event()
-            ready.record()
-            runtime.ExternalStream(handle).wait_event(ready)
+            runtime.ExternalStream(handle).wait_event(current.record())
 
 
 def _to_dlpack(self: ndarray) -> Any:
@@ -308,6 +306,7 @@ def _to_dlpack(self: ndarray) -> Any:
     return _dlpack(self)
 
 
+IMPORTERS["__dlpack__"] = lambda x, copy: from_dlpack(x, copy=copy)
 protocol.attach(
     __dlpack__=_dlpack,
     __dlpack_device__=_dlpack_device,

@@ -71,9 +71,7 @@ LEFT_OUT: dict[str, str] = {
     "sctypeDict": "it lists dtypes that a device cannot hold",
 }
 
-PLANNED: dict[str, str] = {
-    "polynomial": "the Polynomial classes",
-}
+PLANNED: dict[str, str] = {}
 
 PLANNED_METHODS: dict[str, str] = {}
 
