@@ -201,3 +201,61 @@ def test_moving_a_tree(xp):
     model.to_cpu()
     assert type(model.a.mean) is type(model.b.W.array) is np.ndarray
     assert model.device.name == "numpy"
+
+
+class TestLists:
+    def chain(self):
+        return nnrun.ChainList(L.Linear(2, 3), L.Linear(3, 4), L.Linear(4, 5))
+
+    def sizes(self, layers):
+        return [layer.out_size for layer in layers]
+
+    def test_a_chain_list_is_a_list(self):
+        layers = self.chain()
+        first, second, third = layers
+        layers.insert(0, third)
+        assert self.sizes(layers) == [5, 3, 4, 5]
+        assert layers.index(second) == 2 and layers.count(third) == 2
+        assert layers.pop() is third
+        layers.reverse()
+        assert self.sizes(layers) == [4, 3, 5]
+        assert [layer.name for layer in layers] == ["0", "1", "2"]
+        layers.remove(first)
+        layers.extend([first])
+        layers[0] = L.Linear(1, 9)
+        layers[1:2] = [second, L.Linear(1, 8)]
+        assert self.sizes(layers) == [9, 4, 8, 3]
+        del layers[0]
+        assert [path for path, _ in layers.namedlinks(skipself=True)] == ["/0", "/1", "/2"]
+        layers.clear()
+        assert len(layers) == 0
+        with pytest.raises(TypeError, match="a child must be a Link, not int"):
+            layers.insert(0, 3)
+        assert len({layers, self.chain()}) == 2  # hashable, as all links are
+
+    def test_a_sequential_is_one_too(self):
+        net = nnrun.Sequential(L.Linear(2, 3), F.relu, L.Linear(3, 4), F.relu)
+        assert net.count_by_layer_type("Linear") == net.count_by_layer_type(L.Linear) == 2
+        assert net.count_by_layer_type("relu") == 2
+        assert [path for path, _ in net.namedlinks(skipself=True)] == ["/0", "/1"]
+        net.insert(1, L.BatchNormalization(3))
+        assert [layer.name for layer in net if isinstance(layer, nnrun.Link)] == ["0", "1", "2"]
+        both = net + nnrun.Sequential(F.tanh)
+        assert len(both) == 6 and len(net) == 5
+        net.remove_by_layer_type("relu")
+        assert len(net) == 3
+        assert [type(layer).__name__ for layer in net[1:]] == ["BatchNormalization", "Linear"]
+        with pytest.raises(TypeError):
+            net + [F.relu]
+        assert repr(both).splitlines()[3] == "  (2): relu,"
+
+    @pytest.mark.parametrize("mode", ["share", "copy", "init"])
+    def test_copies_have_children_of_their_own(self, mode):
+        net = nnrun.Sequential(L.Linear(2, 3), F.relu, nnrun.Sequential(L.Linear(3, 3)))
+        copied = net.copy(mode)
+        assert copied[0] is not net[0] and copied[1] is net[1]
+        assert (copied[0].W.array is net[0].W.array) == (mode == "share")
+        assert (copied[0].W.array == net[0].W.array).all() == (mode != "init")
+        copied.append(F.relu)
+        assert len(net) == 3
+        assert len(net.repeat(2).flatten()) == 6

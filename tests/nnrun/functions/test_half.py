@@ -6,7 +6,7 @@ import runpy
 import pytest
 
 # The tables of this folder that are made of `nnrun.testing.FunctionCase`.
-TABLES = ["arrays", "connections", "losses", "normalizations", "recurrent", "special"]
+TABLES = ["arrays", "connections", "losses", "normalizations", "recurrent", "regions", "special"]
 
 
 @pytest.mark.parametrize("table", TABLES)

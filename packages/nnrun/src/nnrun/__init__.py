@@ -21,13 +21,16 @@ from nnrun import backends as backends
 from nnrun import core as core
 from nnrun import cuda as cuda
 from nnrun import functions as functions
+from nnrun import function_hooks as function_hooks
 from nnrun import gradient_check as gradient_check
 from nnrun import initializers as initializers
 from nnrun import links as links
+from nnrun import link_hooks as link_hooks
 from nnrun import optimizer_hooks as optimizer_hooks
 from nnrun import optimizers as optimizers
 from nnrun import serializers as serializers
 from nnrun import testing as testing
+from nnrun import utils as utils
 from nnrun import dataset as dataset
 from nnrun import datasets as datasets
 from nnrun import iterators as iterators
@@ -36,13 +39,16 @@ from nnrun import training as training
 # isort: on
 from nnrun.backend import get_array_module, get_device, using_device
 from nnrun.config import (
+    DebugMode,
     config,
     force_backprop_mode,
     get_dtype,
     global_config,
     is_debug,
+    mixed16,
     no_backprop_mode,
     set_debug,
+    should_use_cudnn,
     using_config,
 )
 from nnrun.core import (
@@ -50,14 +56,18 @@ from nnrun.core import (
     ChainList,
     Function,
     FunctionAdapter,
+    FunctionHook,
     FunctionNode,
     Link,
+    LinkHook,
     Parameter,
     Sequential,
     Variable,
     VariableNode,
     as_array,
     as_variable,
+    backward,
+    get_function_hooks,
     grad,
 )
 from nnrun.initializers import Initializer

@@ -25,6 +25,7 @@ from typing import Any, TextIO
 import numpy as np
 
 __all__ = [
+    "DebugMode",
     "GlobalConfig",
     "LocalConfig",
     "config",
@@ -32,8 +33,10 @@ __all__ = [
     "get_dtype",
     "global_config",
     "is_debug",
+    "mixed16",
     "no_backprop_mode",
     "set_debug",
+    "should_use_cudnn",
     "using_config",
 ]
 
@@ -58,6 +61,12 @@ class LocalConfig(threading.local):
         What parameters are made of where nothing else is said.
     keep_graph_on_report : bool
         Reported values keep their graph.
+    in_recomputing : bool
+        `nnrun.functions.forget` computes again what it did not keep, so that what
+        moves with each forward, such as running averages, must not move now.
+    autotune, use_cudnn, use_cudnn_tensor_core, cudnn_deterministic
+        Settings of cuDNN that programs for Chainer make: ``auto``, ``always`` or
+        ``never``, as `nnrun.should_use_cudnn` reads them.
     """
 
     train: bool = True
@@ -66,6 +75,11 @@ class LocalConfig(threading.local):
     type_check: bool = True
     dtype: Any = np.dtype(np.float32)
     keep_graph_on_report: bool = False
+    in_recomputing: bool = False
+    autotune: bool = False
+    use_cudnn: str = "auto"
+    use_cudnn_tensor_core: str = "auto"
+    cudnn_deterministic: bool = False
 
     def show(self, file: TextIO | None = None) -> None:
         """Print every setting as this thread sees it, one per line.
@@ -204,13 +218,94 @@ def set_debug(debug: bool) -> None:
     config.debug = bool(debug)
 
 
-def get_dtype(dtype: Any = None) -> np.dtype[Any]:
+class DebugMode(using_config):
+    """Debug mode inside a ``with`` block: on or off.
+
+    Parameters
+    ----------
+    debug : bool
+
+    Examples
+    --------
+    >>> import nnrun
+    >>> with nnrun.DebugMode(True):
+    ...     nnrun.is_debug()
+    True
+    """
+
+    __slots__ = ()
+
+    def __init__(self, debug: bool) -> None:
+        super().__init__("debug", bool(debug))
+
+
+class _Mixed16:
+    """Half precision, but single for what would suffer: statistics of normalisations."""
+
+    char = "E"  # of a dtype that NumPy has not
+
+    def __repr__(self) -> str:
+        return "dtype('mixed16')"
+
+
+mixed16 = _Mixed16()
+
+
+def get_dtype(dtype: Any = None, map_mixed16: Any = None) -> np.dtype[Any]:
     """Return `dtype` as a NumPy dtype, or the configured one where it is None.
+
+    Parameters
+    ----------
+    dtype : dtype, optional
+        `mixed16` counts as float16.
+    map_mixed16 : dtype, optional
+        What `mixed16` counts as instead.
+
+    Returns
+    -------
+    numpy.dtype
 
     Examples
     --------
     >>> import nnrun
     >>> nnrun.get_dtype(), nnrun.get_dtype("f8")
     (dtype('float32'), dtype('float64'))
+    >>> nnrun.get_dtype(nnrun.mixed16, map_mixed16="f4")
+    dtype('float32')
     """
-    return np.dtype(config.dtype if dtype is None else dtype)
+    if dtype is None:
+        dtype = config.dtype
+    if dtype is mixed16 or dtype == "mixed16":
+        dtype = np.float16 if map_mixed16 is None else map_mixed16
+    return np.dtype(dtype)
+
+
+_CUDNN_LEVELS = ("==always", ">=auto")
+
+
+def should_use_cudnn(level: str, lowest_version: int = 0) -> bool:
+    """Whether the setting ``config.use_cudnn`` asks for cuDNN at a level.
+
+    nnrun's own kernels serve where cuDNN is not there; this answers what a program
+    for Chainer asks before it calls cuDNN by itself.
+
+    Parameters
+    ----------
+    level : {'==always', '>=auto'}
+    lowest_version : int
+        Of cuDNN; nnrun has none, so any positive one is too much.
+
+    Raises
+    ------
+    ValueError
+        If `level` is neither.
+
+    Examples
+    --------
+    >>> import nnrun
+    >>> nnrun.should_use_cudnn(">=auto")
+    False
+    """
+    if level not in _CUDNN_LEVELS:
+        raise ValueError(f"should_use_cudnn: `level` must be one of {_CUDNN_LEVELS}, not {level!r}")
+    return False

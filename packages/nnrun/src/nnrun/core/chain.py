@@ -6,8 +6,7 @@ order in the others.
 
 from __future__ import annotations
 
-import copy as _copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from typing import Any
 
 from nnrun.core.link import Link
@@ -49,10 +48,13 @@ class _Tree(Link):
         for name, child in self._named_children():
             child.serialize(serializer[name])
 
+    def _shown(self) -> Iterable[tuple[str, Any]]:
+        return self._named_children()
+
     def __repr__(self) -> str:
         lines = [
             f"  ({name}): " + repr(child).replace("\n", "\n  ") + ","
-            for name, child in self._named_children()
+            for name, child in self._shown()
         ]
         if not lines:
             return f"{type(self).__name__}()"
@@ -141,8 +143,8 @@ class Chain(_Tree):
         return [(name, self.__dict__[name]) for name in sorted(self._children)]
 
 
-class ChainList(_Tree):
-    """A link made of links in a row, reached by number.
+class ChainList(_Tree, MutableSequence[Any]):
+    """A link made of links in a row, reached by number; it has a list's methods.
 
     Parameters
     ----------
@@ -155,13 +157,15 @@ class ChainList(_Tree):
     >>> layers = nnrun.ChainList(L.Linear(4, 3), L.Linear(3, 2))
     >>> len(layers), layers[1].out_size
     (2, 2)
+    >>> layers.insert(1, L.Linear(3, 3))
+    >>> [layer.name for layer in layers]
+    ['0', '1', '2']
     """
 
     def __init__(self, *links: Link) -> None:
         super().__init__()
-        self._children: list[Link] = []
-        for link in links:
-            self.add_link(link)
+        self._children: list[Any] = []
+        self.extend(links)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Link) and self.within_init_scope:
@@ -171,44 +175,67 @@ class ChainList(_Tree):
             )
         super().__setattr__(name, value)
 
+    def _check(self, link: Any) -> Any:
+        if not isinstance(link, Link):
+            raise TypeError(f"a child must be a Link, not {type(link).__name__}")
+        return link
+
+    def _links(self) -> list[Link]:
+        return self._children
+
+    def _number(self) -> None:
+        """Name the children by their places."""
+        for i, link in enumerate(self._links()):
+            link.name = str(i)
+
     def add_link(self, link: Link) -> None:
         """Add a child at the end."""
         self.append(link)
 
-    def append(self, link: Link) -> None:
-        """Add a child at the end.
+    def insert(self, index: int, value: Any) -> None:
+        """Put a child before the one at `index`.
 
         Raises
         ------
         TypeError
-            If `link` is no link.
+            If it is no link (for a `Sequential`: can't be called).
         """
-        if not isinstance(link, Link):
-            raise TypeError(f"a child must be a Link, not {type(link).__name__}")
-        link.name = str(len(self._children))
-        self._children.append(link)
+        self._children.insert(index, self._check(value))
+        self._number()
 
     def __getitem__(self, index: Any) -> Any:
         """Return the child (or, for a slice, the list of children) at `index`."""
         return self._children[index]
 
-    def __iter__(self) -> Iterator[Link]:
-        return iter(self._children)
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            self._children[index] = [self._check(link) for link in value]
+        else:
+            self._children[index] = self._check(value)
+        self._number()
+
+    def __delitem__(self, index: Any) -> None:
+        del self._children[index]
+        self._number()
 
     def __len__(self) -> int:
         return len(self._children)
+
+    # Links are compared by identity, as all links are; lists would say otherwise.
+    __hash__ = Link.__hash__
 
     def copy(self, mode: str = "share") -> ChainList:
         """Return a copy, children included; see `Link.copy`."""
         copied: Any = super().copy(mode)
         if mode != "copy":
-            copied._children = []
-            for child in self._children:
-                copied.append(child.copy(mode))
+            copied._children = [
+                child.copy(mode) if isinstance(child, Link) else child for child in self._children
+            ]
+            copied._number()
         return copied
 
     def _named_children(self) -> Iterable[tuple[str, Link]]:
-        return [(str(i), child) for i, child in enumerate(self._children)]
+        return [(str(i), child) for i, child in enumerate(self._links())]
 
 
 class Sequential(ChainList):
@@ -227,61 +254,74 @@ class Sequential(ChainList):
     (5, 2)
     >>> len(net[:2])
     2
+    >>> net.count_by_layer_type("Linear")
+    2
     """
 
-    def __init__(self, *layers: Link | Callable[..., Any]) -> None:
-        super().__init__()
-        self._layers: list[Any] = []
-        for layer in layers:
-            self.append(layer)
-
-    def append(self, link: Any) -> None:
-        """Add a layer at the end.
-
-        Raises
-        ------
-        TypeError
-            If it can't be called.
-        """
+    def _check(self, link: Any) -> Any:
         if not callable(link):
             raise TypeError(f"a layer must be callable, not {type(link).__name__}")
-        if isinstance(link, Link):
-            super().append(link)
-        self._layers.append(link)
+        return link
+
+    def _links(self) -> list[Link]:
+        return [layer for layer in self._children if isinstance(layer, Link)]
 
     def __getitem__(self, index: Any) -> Any:
         """Return the layer at `index`, or a `Sequential` of a slice."""
         if isinstance(index, slice):
-            return Sequential(*self._layers[index])
-        return self._layers[index]
+            return Sequential(*self._children[index])
+        return self._children[index]
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._layers)
+    def __add__(self, other: Any) -> Sequential:
+        """Return a `Sequential` of the layers of both."""
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        return Sequential(*self, *other)
 
-    def __len__(self) -> int:
-        return len(self._layers)
+    def _shown(self) -> Iterable[tuple[str, Any]]:
+        # Functions too; their addresses would tell nobody anything.
+        return [
+            (str(i), layer if isinstance(layer, Link) else _Name(layer))
+            for i, layer in enumerate(self._children)
+        ]
 
-    def copy(self, mode: str = "share") -> Sequential:
-        """Return a copy, children included; see `Link.copy`."""
-        if mode == "copy":
-            return _copy.deepcopy(self)
-        copied: Any = Link.copy(self, mode)
-        copied._children = []
-        copied._layers = []
-        for layer in self._layers:
-            copied.append(layer.copy(mode) if isinstance(layer, Link) else layer)
-        return copied
+    def _of_type(self, type_name: str | type) -> list[int]:
+        name = type_name if isinstance(type_name, str) else type_name.__name__
+        return [
+            i
+            for i, layer in enumerate(self._children)
+            if name in (type(layer).__name__, getattr(layer, "__name__", None))
+        ]
+
+    def count_by_layer_type(self, type_name: str | type) -> int:
+        """Return how many layers are of a class, or functions, of that name."""
+        return len(self._of_type(type_name))
+
+    def remove_by_layer_type(self, type_name: str | type) -> None:
+        """Take out all layers that are of a class, or functions, of that name."""
+        for i in reversed(self._of_type(type_name)):
+            del self[i]
 
     def flatten(self) -> Sequential:
         """Return a `Sequential` with the layers of nested ones in place of them."""
         layers: list[Any] = []
-        for layer in self._layers:
+        for layer in self._children:
             layers.extend(layer.flatten() if isinstance(layer, Sequential) else [layer])
         return Sequential(*layers)
 
     def forward(self, *x: Any) -> Any:
         """Apply the layers in turn."""
-        for layer in self._layers:
+        for layer in self._children:
             result = layer(*x)
             x = result if isinstance(result, tuple) else (result,)
         return x[0] if len(x) == 1 else x
+
+
+class _Name:
+    """Shows a function by its name."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name = getattr(function, "__name__", None) or repr(function)
+
+    def __repr__(self) -> str:
+        return self._name

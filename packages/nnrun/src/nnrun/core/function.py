@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from nnrun.core.function_hook import FunctionHook, with_hook, without_hook
 from nnrun.core.function_node import FunctionNode
-from nnrun.core.variable import Variable, as_array
+from nnrun.core.variable import Variable
 
 __all__ = ["Function", "FunctionAdapter"]
 
@@ -49,6 +50,7 @@ array([1.], dtype=float32))
 
     # The node of its latest application.
     node: FunctionAdapter | None = None
+    _hooks: dict[str, FunctionHook] | None = None
 
     def __call__(self, *inputs: Variable | Array) -> Any:
         """Apply the function.
@@ -135,10 +137,29 @@ array([1.], dtype=float32))
         """The retained outputs at their places, None at the others."""
         if self.node is None or self.node.inputs is None:
             raise RuntimeError(f"{self.label}.output_data is for use in backward")
-        data: list[Array | None] = [None] * self.node.output_count
-        for i, y in zip(self.node._output_indexes, self.node._saved_outputs, strict=True):
-            data[i] = y
-        return tuple(data)
+        return self.node.output_data
+
+    def check_type_forward(self, in_types: Any) -> None:
+        """Check dtypes and shapes of the inputs; see `FunctionNode.check_type_forward`."""
+
+    def add_hook(self, hook: FunctionHook, name: str | None = None) -> None:
+        """Have a hook watch all further applications; see `FunctionNode.add_hook`."""
+        self._hooks = with_hook(self._hooks, hook, name, self.label)
+        hook.added(self)  # type: ignore[arg-type]  # in place of its nodes
+
+    def delete_hook(self, name: str) -> None:
+        """Have the hook of that name watch it no more."""
+        without_hook(self._hooks, name, self.label).deleted(self)
+
+    @property
+    def local_function_hooks(self) -> dict[str, FunctionHook]:
+        """The hooks of this function alone, by name."""
+        return {} if self._hooks is None else self._hooks
+
+    def unchain(self) -> None:
+        """Cut the latest application out of its graph."""
+        if self.node is not None:
+            self.node.unchain()
 
 
 class FunctionAdapter(FunctionNode):
@@ -146,13 +167,22 @@ class FunctionAdapter(FunctionNode):
 
     __slots__ = ("function",)
 
+    @property
+    def _checks_types(self) -> bool:  # type: ignore[override]
+        return type(self.function).check_type_forward is not Function.check_type_forward
+
     def __init__(self, function: Function) -> None:
         self.function = function
+        self._hooks = function._hooks
 
     @property
     def label(self) -> str:
         """The function's own label."""
         return self.function.label
+
+    def check_type_forward(self, in_types: Any) -> None:
+        """Run the function's check."""
+        self.function.check_type_forward(in_types)
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Run the function's forward."""
@@ -165,14 +195,12 @@ class FunctionAdapter(FunctionNode):
         """Run the function's backward, and guard its results against a second one."""
         nodes = self._live_inputs()
         retained = self.get_retained_inputs()
-        data: list[Array | None] = [None] * len(nodes)
-        for i, x in zip(self._input_indexes, retained, strict=True):
-            data[i] = as_array(x)
+        data = self.data_of_inputs()
         # One Function object may have been applied several times: show it this application.
         latest, self.function.node = self.function.node, self
         try:
             grads = self.function.backward(
-                tuple(data), tuple([None if g is None else g._array for g in grad_outputs])
+                data, tuple([None if g is None else g._array for g in grad_outputs])
             )
         finally:
             self.function.node = latest

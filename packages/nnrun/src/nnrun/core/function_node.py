@@ -18,7 +18,9 @@ import numpy as np
 
 from nnrun.backend import get_device_from_array, is_array, is_current
 from nnrun.config import config
-from nnrun.core import debug
+from nnrun.core import debug, type_check
+from nnrun.core.function_hook import FunctionHook, hooks_of, with_hook, without_hook
+from nnrun.core.function_hook import thread as watched
 from nnrun.core.node import VariableNode
 from nnrun.core.variable import Variable, as_variable, check_same_kind, wrap
 
@@ -64,6 +66,7 @@ class FunctionNode:
     __slots__ = (
         "__weakref__",
         "_called_at",
+        "_hooks",
         "_input_indexes",
         "_output_indexes",
         "_saved_inputs",
@@ -76,9 +79,12 @@ class FunctionNode:
 
     # Rows of a table of functions give their node classes a name for people.
     label_name: ClassVar[str | None] = None
+    # Whether the class has a `check_type_forward` of its own to be run.
+    _checks_types: ClassVar[bool] = False
 
     inputs: Any  # tuple of VariableNode, or None; checked where the walk uses it
     _called_at: list[str] | None
+    _hooks: dict[str, FunctionHook] | None
     _input_indexes: Sequence[int]
     _output_indexes: Sequence[int]
 
@@ -86,9 +92,15 @@ class FunctionNode:
         # Not in __init__, which subclasses need not call.
         self = object.__new__(cls)
         self.inputs = None
+        self._hooks = None
         self._input_indexes = ()
         self._output_indexes = ()
         return self
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "check_type_forward" in cls.__dict__ and "_checks_types" not in cls.__dict__:
+            cls._checks_types = True
 
     @property
     def label(self) -> str:
@@ -96,6 +108,15 @@ class FunctionNode:
         return self.label_name or type(self).__name__
 
     # -- to be defined by subclasses -----------------------------------------
+
+    def check_type_forward(self, in_types: Any) -> None:
+        """Check dtypes and shapes of the inputs; nothing is checked where not defined.
+
+        Parameters
+        ----------
+        in_types : nnrun.utils.type_check.TypeInfoTuple
+            One expression for each input, to be used in `nnrun.utils.type_check.expect`.
+        """
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Compute the outputs.
@@ -211,11 +232,18 @@ class FunctionNode:
         if self.inputs is not None:
             raise RuntimeError(f"{self.label}: a function node can be applied only once")
 
+        if self._checks_types and config.type_check:
+            self._check_types(arrays)
+        hooks = hooks_of(self) if watched.hooks or self._hooks else ()
+        for hook in hooks:
+            hook.forward_preprocess(self, arrays)
         if kind is np.ndarray or is_current(arrays[0]):
             outputs = self.forward(arrays)
         else:
             with get_device_from_array(arrays[0]):
                 outputs = self.forward(arrays)
+        for hook in hooks:
+            hook.forward_postprocess(self, arrays)
         if type(outputs) is not tuple:
             raise TypeError(f"{self.label}.forward must return a tuple, not {outputs!r:.80}")
         for y in outputs:
@@ -281,6 +309,57 @@ class FunctionNode:
                 )
             arrays.append(y)
         return tuple(arrays)
+
+    def _check_types(self, arrays: tuple[Array, ...]) -> None:
+        in_types = type_check.get_types(arrays, "in_types", False)
+        with type_check.function_check_context(self):
+            self.check_type_forward(in_types)
+
+    def add_hook(self, hook: FunctionHook, name: str | None = None) -> None:
+        """Have a hook watch this function.
+
+        Parameters
+        ----------
+        hook : FunctionHook
+        name : str, optional
+            Its own name by default.
+
+        Raises
+        ------
+        TypeError
+            If it is no hook.
+        KeyError
+            If there is one of that name.
+        """
+        self._hooks = with_hook(self._hooks, hook, name, self.label)
+        hook.added(self)
+
+    def delete_hook(self, name: str) -> None:
+        """Have the hook of that name watch it no more."""
+        without_hook(self._hooks, name, self.label).deleted(self)
+
+    @property
+    def local_function_hooks(self) -> dict[str, FunctionHook]:
+        """The hooks of this function alone, by name."""
+        if self._hooks is None:
+            self._hooks = {}
+        return self._hooks
+
+    def data_of_inputs(self) -> tuple[Array | None, ...]:
+        """The arrays of the inputs that were retained, None for the others."""
+        data: list[Array | None] = [None] * len(self._live_inputs())
+        for i, x in zip(self._input_indexes, self._saved_inputs, strict=True):
+            data[i] = x
+        return tuple(data)
+
+    @property
+    def output_data(self) -> tuple[Array | None, ...]:
+        """The arrays of the outputs that were retained, None for the others."""
+        self._live_inputs()
+        data: list[Array | None] = [None] * self.output_count
+        for i, y in zip(self._output_indexes, self._saved_outputs, strict=True):
+            data[i] = y
+        return tuple(data)
 
     def unchain(self) -> None:
         """Forget inputs and what was retained; the node can't be walked any more."""

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnrun.backend import Device, get_device, is_array
+from nnrun.core.function_hook import with_hook, without_hook
+from nnrun.core.link_hook import LinkHook, LinkHookArgs
+from nnrun.core.link_hook import thread as watched
 from nnrun.core.parameter import Parameter
 from nnrun.core.variable import Variable
 
@@ -62,6 +65,7 @@ class Link:
     _persistent: set[str]
     _within_init_scope: bool
     _device: Device
+    _hooks: dict[str, LinkHook] | None = None
 
     def __init__(self, **params: Any) -> None:
         self._params = set()
@@ -365,6 +369,7 @@ class Link:
         copied = _copy.copy(self)
         copied._params = set(self._params)
         copied._persistent = set(self._persistent)
+        copied._hooks = dict(self._hooks) if self._hooks else None
         copied.name = None
         values = copied.__dict__
         for name in copied._params:
@@ -408,7 +413,64 @@ class Link:
             raise RuntimeError(
                 f"{type(self).__name__}: its __init__ did not call super().__init__()"
             )
-        return self.forward(*args, **kwargs)
+        if not (self._hooks or watched.hooks):
+            return self.forward(*args, **kwargs)
+        hooks = (*(watched.hooks or {}).values(), *(self._hooks or {}).values())
+        told = LinkHookArgs(self, "forward", args, kwargs)
+        before = []
+        try:
+            for hook in hooks:
+                hook.forward_preprocess(told)
+                before.append(hook)
+            told.out = self.forward(*args, **kwargs)
+        finally:
+            # Also where the forward failed: a hook that changed the link must change it back.
+            for hook in before:
+                hook.forward_postprocess(told)
+        return told.out
+
+    # -- hooks -------------------------------------------------------------------------
+
+    def add_hook(self, hook: LinkHook, name: str | None = None) -> Link:
+        """Have a hook watch, or change, this link's calls.
+
+        Parameters
+        ----------
+        hook : LinkHook
+        name : str, optional
+            Its own name by default.
+
+        Returns
+        -------
+        Link
+            The link itself.
+
+        Raises
+        ------
+        TypeError
+            If it is no hook.
+        KeyError
+            If there is one of that name.
+        """
+        hooks = with_hook(self._hooks, hook, name, type(self).__name__)
+        hook.added(self)
+        self._hooks = hooks
+        return self
+
+    def delete_hook(self, name: str) -> None:
+        """Have the hook of that name watch the link no more.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        without_hook(self._hooks, name, type(self).__name__).deleted(self)
+
+    @property
+    def local_link_hooks(self) -> dict[str, LinkHook]:
+        """The hooks of this link alone, by name."""
+        return {} if self._hooks is None else self._hooks
 
     @property
     def printable_specs(self) -> Iterator[tuple[str, Any]]:

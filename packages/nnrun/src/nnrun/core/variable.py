@@ -344,7 +344,7 @@ class Variable:
         """
         from nnrun.core.walk import backward  # the walk is written in terms of Variables
 
-        backward(self, retain_grad, enable_double_backprop, loss_scale)
+        backward((self,), None, retain_grad, enable_double_backprop, loss_scale)
 
     def unchain(self) -> None:
         """Forget how this was computed: it becomes a leaf."""

@@ -26,11 +26,15 @@ import numpy as np
 from nnrun.backend import get_array_module, get_device_from_array, is_current
 from nnrun.config import config, using_config
 from nnrun.core import debug
+from nnrun.core.function_hook import hooks_of
+from nnrun.core.function_hook import thread as watched
 from nnrun.core.function_node import FunctionNode
 from nnrun.core.node import VariableNode
 from nnrun.core.variable import Variable, wrap
 
 __all__ = ["backward", "grad"]
+
+Array = Any
 
 
 class _Slot:
@@ -160,8 +164,12 @@ def run(
             for i, g in zip(targets, grads, strict=True):
                 if g is not None:
                     x = nodes[i]
-                    if type(g) is not Variable or g._array.shape != x.shape:
+                    shape = x.shape
+                    if type(g) is not Variable or g._array.shape != shape:
                         _check(function, i, x, g)
+                    if not shape and isinstance(g._array, np.generic):
+                        # NumPy's 0-d products are scalars, which nothing can be written into.
+                        g._array = np.asarray(g._array)
                     give(x, g)
             del grads
     for leaf, slot in leaves.items():
@@ -175,18 +183,30 @@ def _backward_of(
     """The gradients of a function's inputs; its errors say which function it was."""
     try:
         first = next(g for g in gys if g is not None)._array
+        hooks = hooks_of(function) if watched.hooks or function._hooks else ()
+        if hooks:
+            in_data = function.data_of_inputs()
+            out_grad = tuple([None if g is None else g._array for g in gys])
+            for hook in hooks:
+                hook.backward_preprocess(function, in_data, out_grad)
         if is_current(first):
             grads = function.backward(targets, gys)
         else:
             with get_device_from_array(first):
                 grads = function.backward(targets, gys)
+        for hook in hooks:
+            hook.backward_postprocess(function, in_data, out_grad)
         if type(grads) is not tuple:
             grads = tuple(grads)
         if len(grads) != len(targets):
-            raise ValueError(
-                f"{function.label}.backward must return {len(targets)} gradients "
-                f"(inputs {targets}), not {len(grads)}"
-            )
+            # A gradient for every input will do as well: what nobody needs is dropped.
+            if len(grads) != len(function.inputs):
+                raise ValueError(
+                    f"{function.label}.backward must return {len(targets)} gradients "
+                    f"(inputs {targets}), or one for each of {len(function.inputs)} inputs, "
+                    f"not {len(grads)}"
+                )
+            grads = tuple([grads[i] for i in targets])
         if config.debug:
             debug.check_finite(
                 function, "backward", [None if g is None else g._array for g in grads]
@@ -205,25 +225,61 @@ def _ones_like(y: Variable, scale: float | None) -> Variable:
 
 
 def backward(
-    y: Variable, retain_grad: bool, enable_double_backprop: bool, loss_scale: float | None
+    outputs: Sequence[Variable],
+    grad_outputs: Sequence[Variable | Array | None] | None = None,
+    retain_grad: bool = False,
+    enable_double_backprop: bool = False,
+    loss_scale: float | None = None,
 ) -> None:
-    """Do what `Variable.backward` says."""
-    node = y.node
-    if node.creator is None:
-        if not y.requires_grad:
-            raise RuntimeError(
-                "backward: the variable requires no gradient, so no graph was recorded "
-                f"(shape {y.shape})"
-            )
-        return
-    if node.grad_var is None:
-        if y.size != 1:
-            raise ValueError(
-                f"backward: the variable has shape {y.shape}; set its `grad` first, or reduce it "
-                "to one element (F.sum, F.mean)"
-            )
-        node.grad_var = _ones_like(y, loss_scale)
-    found = run([(node, node.grad_var)], double=enable_double_backprop, retain_grad=retain_grad)
+    """Compute the gradients of everything that `outputs` were computed from, in one walk.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable
+        Where to start.
+    grad_outputs : sequence of Variable, array or None, optional
+        Their gradients; where not given, those that they have, else ones for a
+        Variable of one element.
+    retain_grad, enable_double_backprop, loss_scale
+        As for `Variable.backward`.
+
+    Raises
+    ------
+    ValueError
+        If an output of several elements has no gradient.
+    RuntimeError
+        If an output has no graph.
+
+    Examples
+    --------
+    >>> import numpy as np, nnrun
+    >>> x = nnrun.Variable(np.array([3.0]))
+    >>> nnrun.backward([x * 2, x * x])
+    >>> x.grad
+    array([8.])
+    """
+    roots = []
+    for i, y in enumerate(outputs):
+        given = None if grad_outputs is None else grad_outputs[i]
+        if given is not None:
+            y.grad_var = given if isinstance(given, Variable) else Variable(given)
+        node = y.node
+        if node.creator is None:
+            if not y.requires_grad:
+                raise RuntimeError(
+                    "backward: the variable requires no gradient, so no graph was recorded "
+                    f"(shape {y.shape})"
+                )
+            continue
+        if node.grad_var is None:
+            if y.size != 1:
+                raise ValueError(
+                    f"backward: the variable has shape {y.shape}; set its `grad` first, or reduce "
+                    "it to one element (F.sum, F.mean)"
+                )
+            node.grad_var = _ones_like(y, loss_scale)
+        roots.append((node, node.grad_var))
+    found = run(roots, double=enable_double_backprop, retain_grad=retain_grad)
     with using_config("enable_backprop", enable_double_backprop):
         for leaf, g in found.items():
             if g._array.dtype != leaf.dtype:  # where arrays of several dtypes met

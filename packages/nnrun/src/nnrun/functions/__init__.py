@@ -57,6 +57,10 @@ from nnrun.functions.convolution_nd import (
 )
 from nnrun.functions.crf1d import argmax_crf1d, crf1d
 from nnrun.functions.decompositions import batch_det, batch_inv, cholesky, det, fft, ifft, inv
+from nnrun.functions.decorrelated_batch_normalization import (
+    decorrelated_batch_normalization,
+    fixed_decorrelated_batch_normalization,
+)
 from nnrun.functions.einsum import einsum, tensordot
 from nnrun.functions.evaluation import (
     binary_accuracy,
@@ -67,6 +71,7 @@ from nnrun.functions.evaluation import (
     r2_score,
     recall,
 )
+from nnrun.functions.forget import forget
 from nnrun.functions.further_convolutions import (
     bilinear,
     deformable_convolution_2d_sampler,
@@ -168,6 +173,11 @@ from nnrun.functions.rearranging import (
 from nnrun.functions.rectifiers import gelu, hard_sigmoid, mish, prelu, relu6, rrelu, selu, softsign
 from nnrun.functions.reductions import argmax, argmin, average, max, mean, min, sum
 from nnrun.functions.roi_align import roi_average_align_2d, roi_max_align_2d
+from nnrun.functions.roi_pooling import (
+    roi_average_pooling_2d,
+    roi_max_pooling_2d,
+    roi_pooling_2d,
+)
 from nnrun.functions.sampled_losses import black_out, hierarchical_softmax, negative_sampling
 from nnrun.functions.shape import (
     expand_dims,
@@ -180,6 +190,7 @@ from nnrun.functions.shape import (
 )
 from nnrun.functions.softmax import log_softmax, logsumexp, softmax
 from nnrun.functions.softmax_cross_entropy import softmax_cross_entropy
+from nnrun.functions.sparse import sparse_matmul
 from nnrun.functions.special import (
     digamma,
     erf,
@@ -280,6 +291,7 @@ __all__ = [
     "deconvolution_2d",
     "deconvolution_3d",
     "deconvolution_nd",
+    "decorrelated_batch_normalization",
     "decov",
     "deformable_convolution_2d_sampler",
     "depth2space",
@@ -309,6 +321,7 @@ __all__ = [
     "fix",
     "fixed_batch_normalization",
     "fixed_batch_renormalization",
+    "fixed_decorrelated_batch_normalization",
     "flatten",
     "flip",
     "fliplr",
@@ -316,6 +329,7 @@ __all__ = [
     "floor",
     "floor_divide",
     "fmod",
+    "forget",
     "gather",
     "gaussian",
     "gaussian_kl_divergence",
@@ -399,7 +413,10 @@ __all__ = [
     "resize_images",
     "rms_normalization",
     "roi_average_align_2d",
+    "roi_average_pooling_2d",
     "roi_max_align_2d",
+    "roi_max_pooling_2d",
+    "roi_pooling_2d",
     "rollaxis",
     "rotary_embedding",
     "rrelu",
@@ -424,6 +441,7 @@ __all__ = [
     "softplus",
     "softsign",
     "space2depth",
+    "sparse_matmul",
     "spatial_pyramid_pooling_2d",
     "spatial_transformer_grid",
     "spatial_transformer_sampler",

@@ -9,7 +9,7 @@ import numpy as np
 from nnrun.backend import get_device_from_array
 from nnrun.core import as_array
 
-__all__ = ["is_number", "number", "number_like", "pair_of_arrays", "sum_array_to"]
+__all__ = ["is_number", "number", "number_like", "pair_of_arrays"]
 
 Array = Any
 
@@ -40,13 +40,3 @@ def pair_of_arrays(x: Any, y: Any) -> tuple[Any, Any]:
     if is_number(x):
         return number_like(x, y), y
     return x, y
-
-
-def sum_array_to(x: Array, shape: tuple[int, ...]) -> Array:
-    """Sum `x` over the axes along which `shape` was broadcast to ``x.shape``."""
-    lead = x.ndim - len(shape)
-    axes = tuple(range(lead)) + tuple(
-        lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
-    )
-    y = x.sum(axis=axes, keepdims=True) if axes else x
-    return y.reshape(shape)

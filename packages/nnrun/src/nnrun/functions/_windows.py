@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnrun.backend import get_array_module
+from nnrun.utils.conv import get_conv_outsize
 
-__all__ = ["Windows", "conv_outsize", "deconv_outsize", "pair"]
+__all__ = ["Windows", "pair"]
 
 Array = Any
 
@@ -25,33 +26,6 @@ def pair(x: Any, name: str) -> tuple[int, int]:
             raise ValueError(f"{name} must be a number or a pair, not {x!r}")
         return int(x[0]), int(x[1])
     return int(x), int(x)
-
-
-def conv_outsize(size: int, k: int, s: int, p: int, cover_all: bool = False, d: int = 1) -> int:
-    """How many windows fit along an axis.
-
-    Parameters
-    ----------
-    size, k, s, p, d : int
-        The axis' length, the window's, the stride, the padding on each side, and the
-        dilation.
-    cover_all : bool
-        Let the last window reach past the end rather than leave elements out.
-
-    Returns
-    -------
-    int
-        Not positive where the window is larger than the padded axis.
-    """
-    reach = d * (k - 1) + 1
-    if cover_all:
-        return (size + 2 * p - reach + s - 1) // s + 1
-    return (size + 2 * p - reach) // s + 1
-
-
-def deconv_outsize(size: int, k: int, s: int, p: int, d: int = 1) -> int:
-    """The length of the axis over which `size` windows fit exactly."""
-    return s * (size - 1) + d * (k - 1) + 1 - 2 * p
 
 
 @dataclass(frozen=True)
@@ -93,7 +67,7 @@ class Windows:
             if min(v) < low:
                 raise ValueError(f"{name}: the {what} must be at least {low}, not {v}")
         down, across = (
-            conv_outsize(size[i], k[i], stride[i], pad[i], cover_all, dilate[i]) for i in (0, 1)
+            get_conv_outsize(size[i], k[i], stride[i], pad[i], cover_all, dilate[i]) for i in (0, 1)
         )
         if down < 1 or across < 1:
             raise ValueError(

@@ -13,7 +13,7 @@ from typing import Any
 
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable
-from nnrun.functions._windows import conv_outsize
+from nnrun.utils.conv import get_conv_outsize
 
 __all__ = ["WindowsND", "columns", "image", "tuple_of"]
 
@@ -63,7 +63,7 @@ class WindowsND:
         for what, v, low in (("window", k, 1), ("stride", s, 1), ("pad", p, 0), ("dilate", d, 1)):
             if min(v) < low:
                 raise ValueError(f"{name}: the {what} must be at least {low}, not {v}")
-        out = tuple(conv_outsize(size[i], k[i], s[i], p[i], cover_all, d[i]) for i in range(n))
+        out = tuple(get_conv_outsize(size[i], k[i], s[i], p[i], cover_all, d[i]) for i in range(n))
         if min(out) < 1:
             raise ValueError(
                 f"{name}: a window of {k} (dilated by {d}) does not fit into `x` "

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable, as_variable
-from nnrun.functions._binary import sum_array_to
+from nnrun.utils.arrays import sum_to as sum_array_to
 
 __all__ = ["broadcast", "broadcast_to", "sum_to"]
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable, as_variable
-from nnrun.functions._windows import Windows, deconv_outsize, pair
+from nnrun.functions._windows import Windows, pair
 from nnrun.functions.shape import reshape
+from nnrun.utils.conv import get_deconv_outsize
 
 __all__ = ["convolution_2d", "deconvolution_2d"]
 
@@ -293,7 +294,7 @@ def deconvolution_2d(
         pair(dilate, "dilate"),
     )
     if outsize is None:
-        h, w = (deconv_outsize(x.shape[2 + i], k[i], s[i], p[i], d[i]) for i in (0, 1))
+        h, w = (get_deconv_outsize(x.shape[2 + i], k[i], s[i], p[i], d=d[i]) for i in (0, 1))
     else:
         h, w = outsize
     windows = Windows.over((h, w), k, s, p, d, False, name)

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from nnrun.core import Variable, as_variable
-from nnrun.functions._windows import deconv_outsize
 from nnrun.functions._windows_nd import WindowsND, columns, image, tuple_of
 from nnrun.functions.convolution_2d import convolution_2d, deconvolution_2d
 from nnrun.functions.matmul import matmul
 from nnrun.functions.shape import reshape
+from nnrun.utils.conv import get_deconv_outsize
 
 __all__ = [
     "convolution_1d",
@@ -170,7 +170,9 @@ def deconvolution_nd(
         for what, v in (("stride", stride), ("pad", pad), ("dilate", dilate))
     )
     if outsize is None:
-        size = tuple(deconv_outsize(*v) for v in zip(x.shape[2:], k, s, p, d, strict=True))
+        size = tuple(
+            get_deconv_outsize(*v[:4], d=v[4]) for v in zip(x.shape[2:], k, s, p, d, strict=True)
+        )
     else:
         size = tuple_of(outsize, n, f"{name}: `outsize`")
     windows = WindowsND.over(name, (x.shape[0], outputs, *size), k, s, p, d)

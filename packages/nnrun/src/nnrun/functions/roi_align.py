@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.backend import get_device, get_device_from_array
-from nnrun.core import Variable, as_array, as_variable
+from nnrun.backend import get_device_from_array
+from nnrun.core import Variable, as_variable
 from nnrun.functions._largest import largest
 from nnrun.functions._windows import pair
 from nnrun.functions.image_sampling import sample_bilinear
 from nnrun.functions.indexing import get_item
 from nnrun.functions.joining import concat
 from nnrun.functions.reductions import average
+from nnrun.functions.roi_pooling import check_regions
 from nnrun.functions.shape import reshape
 
 __all__ = ["roi_average_align_2d", "roi_max_align_2d"]
@@ -40,23 +41,7 @@ def _align(
     sampling_ratio: Any,
 ) -> Variable:
     x = as_variable(x)
-    to_cpu = get_device("numpy").send
-    regions, index = to_cpu(as_array(rois)), to_cpu(as_array(roi_indices))
-    if (
-        x.ndim != 4
-        or regions.ndim != 2
-        or regions.shape[1] != 4
-        or index.shape != regions.shape[:1]
-    ):
-        raise ValueError(
-            f"{name}: `x` (batch, channels, height, width), `rois` (regions, 4) and `roi_indices` "
-            f"(regions,) don't fit (x.shape={x.shape}, rois.shape={regions.shape}, "
-            f"roi_indices.shape={index.shape})"
-        )
-    if index.dtype.kind not in "iu":
-        raise TypeError(f"{name}: `roi_indices` must be integers, not {index.dtype}")
-    if index.size and not 0 <= index.min() <= index.max() < x.shape[0]:
-        raise ValueError(f"{name}: `roi_indices` must be below {x.shape[0]}, not {index.tolist()}")
+    regions, index = check_regions(name, x, rois, roi_indices)
     out = pair(outsize, f"{name}: `outsize`")
     scaled = regions.astype(np.float64) * spatial_scale
     if sampling_ratio is None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from nnrun.core import Chain, Link, Variable
-from nnrun.functions import accuracy, softmax_cross_entropy
+from nnrun.functions.accuracy import accuracy
+from nnrun.functions.softmax_cross_entropy import softmax_cross_entropy
 
 __all__ = ["Classifier"]
 

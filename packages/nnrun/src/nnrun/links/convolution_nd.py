@@ -15,9 +15,10 @@ from nnrun.functions import (
     local_convolution_2d,
 )
 from nnrun.functions import deformable_convolution_2d_sampler as deformable
-from nnrun.functions._windows import conv_outsize, pair
+from nnrun.functions._windows import pair
 from nnrun.functions._windows_nd import tuple_of
 from nnrun.links.convolution_2d import Convolution2D
+from nnrun.utils.conv import get_conv_outsize
 
 __all__ = [
     "Convolution1D",
@@ -417,7 +418,7 @@ class LocalConvolution2D(Link):
             pair(v, f"LocalConvolution2D: `{what}`")
             for what, v in (("in_size", in_size), ("ksize", ksize), ("stride", stride))
         )
-        out = tuple(conv_outsize(size[i], k[i], s[i], 0) for i in (0, 1))
+        out = tuple(get_conv_outsize(size[i], k[i], s[i], 0) for i in (0, 1))
         self.stride = s
         self.b: Parameter | None = None
         # An initializer would take all axes but the first for inputs.
