@@ -432,6 +432,8 @@ def __getattr__(name: str) -> _typing.Any:
     if name == "bfloat16":
         # ml_dtypes is imported only where it is asked for.
         return _importlib.import_module("ml_dtypes").bfloat16
+    if name == "polynomial":
+        return _importlib.import_module("ndgpu.polynomial")
     reason = _left_out.LEFT_OUT.get(name) or _left_out.PLANNED.get(name)
     text = f": {reason}" if reason else ""
     raise AttributeError(f"module 'ndgpu' has no attribute {name!r}{text}")

@@ -1,0 +1,15 @@
+"""Hermite series: the functions and the class of `numpy.polynomial.hermite`, on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ndgpu.polynomial.names import constant, names_of
+
+_names = names_of("hermite")
+globals().update(_names)
+__all__ = list(_names)
+
+
+def __getattr__(name: str) -> Any:
+    return constant("hermite", name)

@@ -1,0 +1,15 @@
+"""HermiteE series: the functions and the class of `numpy.polynomial.hermite_e`, on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ndgpu.polynomial.names import constant, names_of
+
+_names = names_of("hermite_e")
+globals().update(_names)
+__all__ = list(_names)
+
+
+def __getattr__(name: str) -> Any:
+    return constant("hermite_e", name)
