@@ -79,11 +79,7 @@ class CooMatrix:
         data = self.data.array
         with get_device_from_array(data) as device:
             dense = device.xp.zeros((*data.shape[:-1], *self.shape), data.dtype)
-            places = (
-                *batch_index(self),
-                device.xp.maximum(self.row, 0),
-                device.xp.maximum(self.col, 0),
-            )
+            at = [device.xp.maximum(place, 0) for place in (self.row, self.col)]
             values = device.xp.where(self.row < 0, 0, data).astype(data.dtype)
             device.xp.add.at(dense, (*batch_index(self), *at), values)
             return dense
