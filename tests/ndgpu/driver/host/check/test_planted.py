@@ -400,3 +400,66 @@ extern "C" __global__ void equal(float* y) { y[threadIdx.x] = threadIdx.x; }
     assert bench.run("k", 50, 32, y, count, count + 4) == (0, "")
     assert bench.run("equal", 50, 32, y) == (0, "")
     assert bench.run("equal", 50, 32, y) == (0, "")
+
+
+NAMED = """extern "C" __global__ void k(int* y, int from, int count, int number, int by) {
+  __shared__ int s[128];
+  int t = threadIdx.x;
+  s[t] = t;
+  if (t >= from)
+    asm volatile("bar.sync %0, %1;" :: "r"(number), "r"(count) : "memory");  // bug
+  y[t] = s[(t + by) % 128];  // race
+}
+"""
+
+
+def test_threads_that_wait_for_ever_are_told(lab):
+    bench = lab(NAMED)
+    y = bench.empty(4 * 128)
+    assert bench.run("k", 1, 128, y, 0, 128, 1, 64) == (0, "")
+    code, detail = bench.run("k", 1, 128, y, 32, 128, 7, 0)
+    assert code == 702
+    assert "k: threads wait at a barrier that no other thread will reach" in detail
+    assert f"at kernel.cu:{bench.line('// bug')}" in detail
+    assert "where thread (32, 0, 0) waits at barrier 7 of block (0, 0, 0), to which 96 of 128" in (
+        detail
+    )
+
+
+@pytest.mark.parametrize("number, count, what", [(16, 128, "number or count"), (1, 33, "number")])
+def test_a_barrier_that_there_is_not_is_told(lab, number, count, what):
+    bench = lab(NAMED)
+    code, detail = bench.run("k", 1, 128, bench.empty(4 * 128), 0, count, number, 0)
+    assert code == 715 and what in detail
+    assert f"at kernel.cu:{bench.line('// bug')}" in detail
+
+
+def test_a_race_beside_a_barrier_of_others_is_told(lab):
+    bench = lab(NAMED)
+    code, detail = bench.run("k", 1, 128, bench.empty(4 * 128), 128, 128, 1, 64)
+    assert code == FAILED and "race in shared memory" in detail
+    assert f"kernel.cu:{bench.line('// race')}" in detail
+
+
+def test_what_an_mbarrier_orders_is_no_race(lab):
+    bench = lab("""#include <cuda_awbarrier_primitives.h>
+extern "C" __global__ void k(int* y, int ask) {
+  __shared__ __mbarrier_t b;
+  __shared__ int s[128];
+  int t = threadIdx.x;
+  if (t == 0) __mbarrier_init(&b, 128);
+  __syncthreads();
+  for (int r = 0; r < 2; r++) {
+    s[t] = t + r;
+    __mbarrier_token_t token = __mbarrier_arrive(&b);
+    while (ask && !__mbarrier_test_wait(&b, token)) {}
+    y[t] = s[127 - t];  // bug
+    token = __mbarrier_arrive(&b);
+    while (!__mbarrier_test_wait(&b, token)) {}
+  }
+}
+""")
+    y = bench.empty(4 * 128)
+    assert bench.run("k", 1, 128, y, 1) == (0, "")
+    code, detail = bench.run("k", 1, 128, y, 0)
+    assert code == FAILED and "race in shared memory" in detail

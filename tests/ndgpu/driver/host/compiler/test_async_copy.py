@@ -66,7 +66,7 @@ def test_a_source_that_is_ignored_gives_zeros(cuda):
     "text",
     ["cp.async.cg.shared.global [%rd1], [%rd1], 8;",
      "cp.async.bulk.commit_group;",
-     "cp.async.mbarrier.arrive.shared.b64 [%rd1];"],
+     "cp.async.mbarrier.arrive.global.b64 [%rd1];"],
 )  # fmt: skip
 def test_other_forms_are_refused(text):
     head = ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\n"

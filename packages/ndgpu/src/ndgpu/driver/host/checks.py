@@ -1,4 +1,4 @@
-"""What ``NDGPU_HOST_CHECK`` asks for: where memory was made, what of it may be used, what is wrong.
+"""What ``NDGPU_HOST_CHECK`` asks for: where memory was made, and what of it may be used.
 
 With ``memory``, ``init`` or ``leak`` all allocations lie in one *arena*, each with room around it
 that belongs to none.  Beside the arena lies its shadow, a byte for each of its bytes, which tells
@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import bisect
 import ctypes
-import itertools
 import linecache
 import mmap
 import os
-import re
 import sys
 import threading
 from collections import deque
@@ -30,13 +28,11 @@ from ndgpu import config
 from ndgpu.driver.host.libc import libc
 
 if TYPE_CHECKING:
-    from ndgpu.driver.host.compiler import Kernel
-    from ndgpu.driver.host.compiler.check import Checks, Report
     from ndgpu.driver.host.compiler.trace import Trace
 
 __all__ = [
-    "ARENA", "active", "arena", "explain", "fill", "freed_before", "functions", "guarded",
-    "instruct", "move", "number", "obtain", "release", "trace", "traced", "use", "where",
+    "ARENA", "active", "arena", "around", "fill", "freed_before", "functions", "guarded", "move",
+    "nearest", "obtain", "release", "silence", "told", "trace", "traced", "use",
 ]  # fmt: skip
 
 ARENA = -1
@@ -273,7 +269,8 @@ def _callers(most: int = 3) -> tuple[Frame, ...]:
     return tuple(found)
 
 
-def _told(verb: str, frames: tuple[Frame, ...]) -> list[str]:
+def told(verb: str, frames: tuple[Frame, ...]) -> list[str]:
+    """Say where something was done, over several lines."""
     lines = []
     for file, line, name, text in frames:
         lines.append(f"{verb} at {file}:{line} in {name}" + f": {text}" * bool(text))
@@ -281,157 +278,10 @@ def _told(verb: str, frames: tuple[Frame, ...]) -> list[str]:
     return lines or [f"{verb} where no Python code was running"]
 
 
-# -- reports ---------------------------------------------------------------------------------------
+# -- what is where ---------------------------------------------------------------------------------
 
 
-_launches = itertools.count(1)
-
-
-def number(told: Checks) -> None:
-    """Give a launch a number of its own."""
-    told.launch = next(_launches) & 0xFFFFFFFF
-
-
-def instruct(kernel: Kernel, block: tuple[int, int, int], shared: int) -> Checks:
-    """Make what checked code is told: where the arena is, where its records go."""
-    from ndgpu.driver.host.compiler.check import Checks
-
-    told = Checks()
-    if guarded():
-        place = arena()
-        told.arena, told.arena_bytes = place.base, place.size
-        told.shadow, told.blocks = place.shadow, place.blocks
-    told.area, told.area_bytes = kernel.records(block, shared)
-    if kernel.trace is not None:
-        from ndgpu.driver.host import tracing
-
-        told.keep = tracing.teller(kernel)
-        told.trace = ctypes.cast(told.keep, ctypes.c_void_p).value
-    return told
-
-
-def explain(
-    kernel: Kernel, grid: tuple[int, int, int], block: tuple[int, int, int], report: Report
-) -> str:
-    """Say what a report reports, over several lines; the report can then be used again."""
-    kind = report.name
-    words = {
-        "global": f"{_access(report)} out of bounds in global memory",
-        "shared": f"{_access(report)} out of bounds in shared memory",
-        "local": f"{_access(report)} out of bounds in local memory",
-        "misaligned": f"misaligned {_access(report)}",
-        "uninitialised": f"{_access(report)} of memory that was never written",
-        "other barrier": "threads of one block wait at different barriers",
-        "missing threads": "a barrier that not all threads of the block reach",
-        "two blocks": "race in global memory: two blocks write different values to one place",
-    }
-    lines = [words.get(kind) or f"race in shared memory: {kind} without a barrier between them"]
-    if kind == "global":
-        record = _around(report.address, freed=True)
-        if record is not None and record.freed:
-            lines = [f"{_access(report)} of global memory after it was freed"]
-    lines[0] = f"{kernel.name}: {lines[0]}"
-    lines.append(where(kernel, report.line))
-    who = f"by thread {_index(report.thread, block)} of block {_index(report.block, grid)}"
-    if kind == "missing threads":
-        who = (
-            f"reached by {report.other} of {block[0] * block[1] * block[2]} threads of block "
-            f"{_index(report.block, grid)}, not by thread {_index(report.thread, block)}"
-        )
-    lines.append(who)
-    if kind in ("write after write", "read after write", "write after read"):
-        verb = "read" if kind == "write after read" else "written"
-        lines.append(
-            f"{verb} by thread {_index(report.other, block)} {where(kernel, report.other_line)}"
-        )
-    elif kind == "two blocks":
-        lines.append(f"written before by block {_index(report.other, grid)}")
-    elif kind == "other barrier":
-        lines.append(
-            f"while thread {_index(report.other, block)} waits {where(kernel, report.other_line)}"
-        )
-    if report.address or kind == "global":
-        lines += _about(kernel, report)
-    report.claimed = 0
-    if last := getattr(sys, _LAST, None):
-        last.silent = True  # in a context that has failed nothing can be freed
-    return "\n  ".join(lines)
-
-
-def _access(report: Report) -> str:
-    word = {"atomic": "atomic operation", "write": "write", "read": "read"}[report.access]
-    size = report.align if report.name == "misaligned" else report.size
-    return f"{size}-byte {word}"
-
-
-def _index(number: int, extent: tuple[int, int, int]) -> tuple[int, int, int]:
-    return number % extent[0], number // extent[0] % extent[1], number // extent[0] // extent[1]
-
-
-def where(kernel: Kernel, line: int) -> str:
-    """The line of the CUDA source, or where that is not known the instruction."""
-    ins = kernel.instruction(line)
-    if ins is None:
-        return f"at PTX line {line}"
-    if ins.source is None:
-        return f"at PTX line {line}: {ins.text}"
-    file, number = ins.source
-    name = Path(kernel.program.files.get(file, "source")).name
-    text = kernel.program.source.get(number, "").strip() if file == 1 else ""
-    return f"at {name}:{number}" + f": {text}" * bool(text)
-
-
-def _about(kernel: Kernel, report: Report) -> list[str]:
-    """What is at or near the address."""
-    address = report.address
-    offset = address - report.shared
-    if 0 <= offset < report.shared_bytes or report.name == "shared":
-        return _about_variable(
-            f"address {offset:#x} of {report.shared_bytes} bytes of shared memory",
-            kernel.layout.shared, kernel.sizes, offset,
-        )  # fmt: skip
-    offset = address - report.local
-    if 0 <= offset < kernel.local_bytes or report.name == "local":
-        return [f"byte {offset} of the thread's {kernel.local_bytes} bytes of local memory"]
-    if address < 4096:
-        return [f"address {address:#x}: a null pointer"]
-    record = _around(address, freed=True) or _nearest(address)
-    if record is None:
-        return [f"address {address:#x} is in no allocation"]
-    what = f"an allocation of {record.size} bytes"
-    if record.address <= address < record.end:
-        place = f"is at byte {address - record.address} of"
-    elif address >= record.end:
-        beyond = address - record.end
-        place = f"is {beyond} bytes past the end of" if beyond else "is right past the end of"
-    else:
-        place = f"is {record.address - address} bytes before"
-    lines = [f"address {address:#x} {place} {what}", *_told("made", record.made)]
-    return lines + _told("freed", record.freed) if record.freed else lines
-
-
-def _about_variable(
-    what: str, offsets: dict[str, int], sizes: dict[str, int], offset: int
-) -> list[str]:
-    before = [name for name, at in offsets.items() if at <= offset]
-    if not before:
-        return [what]
-    name = max(before, key=lambda n: offsets[n])
-    size = sizes.get(name, 0)
-    inside = offset - offsets[name]
-    extent = f" of {size} bytes" if size else ""
-    return [what, f"byte {inside} of `{_plain(name)}`{extent}"]
-
-
-def _plain(name: str) -> str:
-    """The variable's name in the source, out of a mangled one such as ``_ZZ6kernelE4tile``."""
-    for match in re.finditer(r"(\d+)(?=([A-Za-z_]\w*)$)", name):
-        if int(match[1]) == len(match[2]):
-            return match[2]
-    return name
-
-
-def _around(address: int, freed: bool) -> Record | None:
+def around(address: int, freed: bool) -> Record | None:
     """The allocation that holds an address; of freed ones the latest."""
     if _arena is None:
         return None
@@ -444,7 +294,8 @@ def _around(address: int, freed: bool) -> Record | None:
     return None
 
 
-def _nearest(address: int) -> Record | None:
+def nearest(address: int) -> Record | None:
+    """The allocation next to an address between allocations."""
     if _arena is None or not _arena.holds(address) or not _arena.records:
         return None
     return min(
@@ -458,7 +309,7 @@ def freed_before(pointer: int) -> str:
     if _arena is not None:
         for record in reversed(_arena.freed):
             if record.address == pointer:
-                lines = [*_told("made", record.made), *_told("freed", record.freed)]
+                lines = [*told("made", record.made), *told("freed", record.freed)]
                 return "\n  " + "\n  ".join(lines)
     return ""
 
@@ -466,7 +317,7 @@ def freed_before(pointer: int) -> str:
 # -- leaks -----------------------------------------------------------------------------------------
 
 
-def _leaks(records: dict[int, Record], told: Callable[..., list[str]]) -> str:
+def _leaks(records: dict[int, Record], tell: Callable[..., list[str]]) -> str:
     """Say what is allocated now, the largest first; empty if nothing is."""
     found: dict[tuple[int, tuple[Frame, ...]], int] = {}
     for record in records.values():
@@ -479,11 +330,17 @@ def _leaks(records: dict[int, Record], told: Callable[..., list[str]]) -> str:
     lines = [f"ndgpu: memory that was never freed: {total} bytes in all"]
     for (size, made), count in sorted(found.items(), key=lambda item: -item[0][0] * item[1]):
         lines.append(f"  {count} x {size} bytes")
-        lines += [f"    {line}" for line in told("made", made)]
+        lines += [f"    {line}" for line in tell("made", made)]
     return "\n".join(lines) + "\n"
 
 
 _LAST = "_ndgpu_leaks"
+
+
+def silence() -> None:
+    """Report no leaks at exit: in a context that has failed nothing can be freed."""
+    if last := getattr(sys, _LAST, None):
+        last.silent = True
 
 
 class _Last:
@@ -503,4 +360,4 @@ class _Last:
 
 
 if "leak" in active:
-    setattr(sys, _LAST, _Last(_leaks, _records, _told))
+    setattr(sys, _LAST, _Last(_leaks, _records, told))

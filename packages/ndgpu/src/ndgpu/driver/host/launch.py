@@ -20,7 +20,7 @@ from typing import Any
 
 from cuda.bindings.driver import CUresult
 
-from ndgpu.driver.host import attributes, checks, policies, workers
+from ndgpu.driver.host import attributes, policies, reports, workers
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.module import Function, bad_function, functions
 from ndgpu.driver.host.policies import UNKNOWN
@@ -44,6 +44,12 @@ _MAX_PLANS = 256
 _SHUFFLED = 1024
 _PAGE = 4096
 _ALIGN = 64
+# What an error of a kernel means here, where its name does not say so.
+_MEANT = {
+    CUresult.CUDA_ERROR_LAUNCH_TIMEOUT: (
+        ": its threads wait for others that will not come; NDGPU_HOST_CHECK=race tells where"
+    ),
+}
 
 _move = ctypes.PyDLL(None).memmove  # for a few bytes: keeps the interpreter lock
 _move.restype, _move.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -100,7 +106,7 @@ class Plan:
         self._keep = launch
         self.checks = None
         if kernel.checks:
-            self.checks = checks.instruct(kernel, block, shared)
+            self.checks = reports.instruct(kernel, block, shared)
             launch.checks = ctypes.addressof(self.checks)
         self.geometry = geometry
         self.address = ctypes.addressof(launch)
@@ -339,10 +345,10 @@ def _run_block(plan: Plan, params: int) -> None:
 def failed(plan: Plan, code: int) -> None:
     function = plan.function
     error = CUresult(code)
-    detail = f"kernel {function.name} failed with {error.name}"
+    detail = f"kernel {function.name} failed with {error.name}{_MEANT.get(error, '')}"
     if plan.checks is not None and plan.checks.report.claimed:
         grid, block, _ = _extents(plan.geometry)
-        detail = checks.explain(function.kernel, grid, block, plan.checks.report)
+        detail = reports.explain(function.kernel, grid, block, plan.checks.report)
     function.context.poison(error, detail)
 
 
@@ -355,7 +361,7 @@ def _run(plan: Plan, params: int, progress: _Progress) -> None:
     if plan.native is None and not plan.compile():
         return
     if plan.checks is not None:
-        checks.number(plan.checks)
+        reports.number(plan.checks)
     address = workers.scratch(plan.scratch)
     if not address:
         code = int(CUresult.CUDA_ERROR_OUT_OF_MEMORY)

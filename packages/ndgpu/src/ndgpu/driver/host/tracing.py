@@ -10,17 +10,29 @@ import ctypes
 import struct
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from ndgpu.driver.host import checks
 
 if TYPE_CHECKING:
     from ndgpu.driver.host.compiler import Kernel
 
-__all__ = ["teller"]
+__all__ = ["teller", "where"]
 
 _callback = ctypes.CFUNCTYPE(None, ctypes.c_int32, ctypes.POINTER(ctypes.c_uint64))
 _FLOATS = {"f16": "<e", "f32": "<f", "f64": "<d"}
+
+
+def where(kernel: Kernel, line: int) -> str:
+    """The line of the CUDA source, or where that is not known the instruction."""
+    ins = kernel.instruction(line)
+    if ins is None:
+        return f"at PTX line {line}"
+    if ins.source is None:
+        return f"at PTX line {line}: {ins.text}"
+    file, number = ins.source
+    name = Path(kernel.program.files.get(file, "source")).name
+    text = kernel.program.source.get(number, "").strip() if file == 1 else ""
+    return f"at {name}:{number}" + f": {text}" * bool(text)
 
 
 def teller(kernel: Kernel) -> Any:
@@ -32,10 +44,10 @@ def teller(kernel: Kernel) -> Any:
         entry = known.get(line)
         if entry is None:
             entry = known[line] = _entry(kernel, line)
-        where, text, names, reads = entry
-        if where != state["where"]:
-            state["where"] = where
-            sys.stderr.write(f"{kernel.name} {where}\n")
+        place, text, names, reads = entry
+        if place != state["where"]:
+            state["where"] = place
+            sys.stderr.write(f"{kernel.name} {place}\n")
         told = [f"{name}={show(values[i])}" for i, (name, show) in enumerate(names)]
         parts = [", ".join(told[:reads]), "-> " + ", ".join(told[reads:])]
         shown = "  ".join(part for part in parts if part not in ("", "-> "))
@@ -53,10 +65,10 @@ def _entry(
     step, ins = kernel.step(line), kernel.instruction(line)
     text = " ".join(ins.text.split()) if ins else f"PTX line {line}"
     if step is None:
-        return checks.where(kernel, line), text, [], 0
+        return where(kernel, line), text, [], 0
     uses, defines = registers_of(kernel.flow, step)
     names = [(name, _format(kernel, name, step.ins.modifiers)) for name in (*uses, *defines)]
-    return checks.where(kernel, line), text, names, len(uses)
+    return where(kernel, line), text, names, len(uses)
 
 
 def _format(kernel: Kernel, name: str, modifiers: tuple[str, ...]) -> Callable[[int], str]:

@@ -1,7 +1,9 @@
 """Asynchronous copies to shared memory, `cp.async`, as loads and stores.
 
 A copy may be done at any time before it is waited for, so it is done where it is asked for, and
-waiting is nothing.  As plain loads and stores, copies are checked like others.
+waiting is nothing.  As plain loads and stores, copies are checked like others.  An `mbarrier` that
+is to wait for copies has nothing to wait for: with ``.noinc`` it is an arrival, and without, where
+the arrival is one more than the `mbarrier` waits for, nothing at all.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ def expanded(ins: Instruction, registers: dict[str, str], kernel: str) -> list[I
     if modifiers[:1] == ["async"] and len(modifiers) == 2 and modifiers[1] in _WAITING:
         return []
     operands = ins.operands
+    if modifiers[:3] == ["async", "mbarrier", "arrive"]:
+        return _arrival(ins, modifiers[3:], kernel)
     how = modifiers[1] if len(modifiers) > 1 else ""
     if (
         modifiers[:1] != ["async"]
@@ -64,6 +68,16 @@ def expanded(ins: Instruction, registers: dict[str, str], kernel: str) -> list[I
         ]
     made = _part(ins, names, given, registers)
     return [*made, _plain(ins, "st.shared", words, operands[0], _several(names))]
+
+
+def _arrival(ins: Instruction, modifiers: list[str], kernel: str) -> list[Instruction]:
+    counts = modifiers[:1] == ["noinc"]
+    plain = tuple(modifiers[counts:])
+    if plain not in (("b64",), ("shared", "b64")) or len(ins.operands) != 1:
+        raise PtxError(f"{ins.name} is not known", ins.line, kernel, ins.name)
+    operands = (Register("_"), *ins.operands)
+    made = replace(ins, opcode="mbarrier.arrive", modifiers=plain, operands=operands)
+    return [made] if counts else []
 
 
 def _part(

@@ -17,7 +17,7 @@ from .ifconvert import convert
 from .inline import Flat
 from .syntax import Instruction, Register, Symbol
 
-__all__ = ["Block", "Graph", "Loop", "build"]
+__all__ = ["Block", "Graph", "Loop", "build", "yields"]
 
 _BARRIERS = frozenset(("bar", "barrier"))
 
@@ -72,6 +72,11 @@ class Graph:
     @property
     def irreducible(self) -> bool:
         return any(loop.irreducible for loop in self.loops)
+
+
+def yields(ins: Instruction) -> bool:
+    """Whether other warps of the block get a turn before the instruction: it asks if they came."""
+    return ins.opcode == "mbarrier.test_wait"
 
 
 def build(flat: Flat) -> Graph:
@@ -156,12 +161,16 @@ def _cut(flat: Flat) -> Block:
         elif opcode in ("ret", "exit", "trap"):
             current.kind, current.end = "trap" if opcode == "trap" else "exit", item
             open_ = False
-        elif opcode in _BARRIERS and "warp" not in item.modifiers:
+        elif opcode in _BARRIERS and not {"warp", "arrive"}.intersection(item.modifiers):
             current.kind, current.end = "barrier", item
             current = begin()
             if "red" in item.modifiers:
                 # Its result is there once the barrier is passed.
                 current.instructions.append(replace(item, opcode="barred"))
+        elif yields(item):
+            current.kind, current.end = "barrier", item
+            current = begin()
+            current.instructions.append(item)
         else:
             current.instructions.append(item)
     if open_:

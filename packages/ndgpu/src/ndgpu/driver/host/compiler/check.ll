@@ -568,3 +568,67 @@ found:
   %code = call i32 @check.report(ptr %h, i32 $k_missing_threads, i32 $c_missing_threads, i32 %line, i32 0, i64 %t, i64 %arrived, i64 0, i32 0)
   ret i32 %code
 }
+
+; An arrival at a barrier gave an error, or 0.
+define internal i32 @check.barrier(ptr %h, i32 %code, i32 %lanes, i32 %line) $attributes {
+  %fine = icmp eq i32 %code, 0
+  br i1 %fine, label %right, label %wrong
+right:
+  ret i32 0
+wrong:
+  $get_thread
+  %low = call i32 @llvm.cttz.i32(i32 %lanes, i1 true)
+  %low.64 = zext i32 %low to i64
+  %t = add i64 %thread, %low.64
+  %none = icmp eq i32 %code, $c_no_barrier
+  %kind = select i1 %none, i32 $k_no_barrier, i32 $k_other_count
+  %again = call i32 @check.report(ptr %h, i32 %kind, i32 %code, i32 %line, i32 0, i64 %t, i64 0, i64 0, i32 0)
+  ret i32 %again
+}
+
+; Nobody can go on: the first thread that waits is told, at which barrier, who came, who is wanted.
+define internal i32 @check.deadlock(ptr %h, ptr %w, ptr %frames, i64 %warps) $attributes {
+entry:
+  br label %test
+test:
+  %i = phi i64 [0, %entry], [%i.next, %warp.next]
+  %more = icmp ult i64 %i, %warps
+  br i1 %more, label %warp, label %nobody
+warp:
+  %off = mul i64 %i, $frame
+  %f = getelementptr i8, ptr %frames, i64 %off
+  %waiting = getelementptr i8, ptr %f, i64 $waiting
+  br label %each
+each:
+  %id = phi i64 [0, %warp], [%id.next, %other]
+  %m.p = getelementptr i32, ptr %waiting, i64 %id
+  %m = load i32, ptr %m.p
+  %some = icmp ne i32 %m, 0
+  br i1 %some, label %found, label %other
+other:
+  %id.next = add i64 %id, 1
+  %id.more = icmp ult i64 %id.next, 16
+  br i1 %id.more, label %each, label %warp.next
+warp.next:
+  %i.next = add i64 %i, 1
+  br label %test
+nobody:
+  ret i32 0
+found:
+  %lines = getelementptr i8, ptr %f, i64 $lines
+  %line.p = getelementptr i32, ptr %lines, i64 %id
+  %line = load i32, ptr %line.p
+  %low = call i32 @llvm.cttz.i32(i32 %m, i1 true)
+  %low.64 = zext i32 %low to i64
+  %base = shl i64 %i, 5
+  %t = add i64 %base, %low.64
+  %b.off = mul i64 %id, 16
+  %b = getelementptr i8, ptr %w, i64 %b.off
+  %came = load i32, ptr %b
+  %came.64 = zext i32 %came to i64
+  %counts = getelementptr i8, ptr %f, i64 $counts
+  %wanted.p = getelementptr i32, ptr %counts, i64 %id
+  %wanted = load i32, ptr %wanted.p
+  %code = call i32 @check.report(ptr %h, i32 $k_deadlock, i32 $c_deadlock, i32 %line, i32 0, i64 %t, i64 %came.64, i64 %id, i32 %wanted)
+  ret i32 %code
+}

@@ -22,10 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from .barriers import DEADLOCK, DISAGREE, ILLEGAL
 from .builder import BITS, Value
 from .cfg import Block
 from .dataflow import Dataflow, Step
-from .frames import Layout, rounded
+from .frames import FRAME_FIELDS, Layout, rounded
 from .grid import WORKSPACE_OFFSET, waits
 from .memory import MEMORY_TYPES
 from .shapes import WARP_OPCODES, Variant
@@ -59,6 +60,9 @@ KINDS = {
     "two blocks": 719,
     "other barrier": 719,
     "missing threads": 719,
+    "deadlock": DEADLOCK,
+    "no barrier": ILLEGAL,
+    "other count": DISAGREE,
 }
 _NUMBERS = {name: place for place, name in enumerate(KINDS, 1)}
 
@@ -293,10 +297,15 @@ class CheckedWriter(Writer):
             self._check_access(step)
         elif opcode in ("atom", "red"):
             self._check_atomic(step)
+        elif opcode.startswith("mbarrier.") and opcode != "mbarrier.pending_count":
+            self._check_mbarrier(step)
         self._whole = step if self.wanted and opcode in _WHOLE else None
         super()._step(step)
         if opcode in WARP_OPCODES or opcode in ("bar", "barrier"):
             self._advance("clock")
+        if opcode == "mbarrier.test_wait":
+            # What other threads did before they arrived is in order with what comes now.
+            self._advance("epoch")
 
     def _gathered(
         self, addresses: Value, type: str, count: int, volatile: bool, rare: bool = False
@@ -371,6 +380,12 @@ class CheckedWriter(Writer):
         if type is not None and isinstance(step.sources[0], Address):
             self._ask(step, space, type, [None], flags)
 
+    def _check_mbarrier(self, step: Step) -> None:
+        if self.wanted and isinstance(step.sources[0], Address):
+            begins = step.ins.opcode in ("mbarrier.init", "mbarrier.inval")
+            flags = _WRITE if begins else _READ | _WRITE | _ATOMIC
+            self._ask(step, _space(step), "i64", [None], flags)
+
     def _ask(
         self, step: Step, space: str, type: str, values: list[Value | None], flags: int
     ) -> None:
@@ -411,18 +426,29 @@ class CheckedWriter(Writer):
 
     def _arrive(self, block: Block) -> None:
         end = block.end
-        if self.races and end is not None:
-            operands = end.operands[1:-1] if "red" in end.modifiers else end.operands
-            if len(operands) <= 1:
-                # Barriers of one line of the source, as of an unrolled loop, count as one.
-                site = end.source[0] << 24 | end.source[1] if end.source else end.line
-                mask = self.lane_number()
-                wide = self.converted(mask, "i32")
-                self._verdict(
-                    f"call i32 @check.arrive(ptr %check, i32 {wide.text}, i32 {end.line}, "
-                    f"i32 {site})"
-                )
+        if self.races and end is not None and not self.layout.counted:
+            # Barriers of one line of the source, as of an unrolled loop, count as one.
+            site = end.source[0] << 24 | end.source[1] if end.source else end.line
+            mask = self.lane_number()
+            wide = self.converted(mask, "i32")
+            self._verdict(
+                f"call i32 @check.arrive(ptr %check, i32 {wide.text}, i32 {end.line}, i32 {site})"
+            )
         super()._arrive(block)
+
+    def fail(self, code: Value, line: int) -> None:
+        """End the kernel, and say at which barrier, if an arrival there gave an error."""
+        if self.races:
+            lanes = self.converted(self.lane_number(), "i32")
+            given = f"ptr %check, i32 {code.text}, i32 {lanes.text}, i32 {line}"
+            code = self.b.emit(f"call i32 @check.barrier({given})", "i32", False)
+        super().fail(code, line)
+
+    def at_deadlock(self) -> None:
+        """Say who waits, and for what."""
+        if self.races:
+            given = "ptr %check, ptr %words, ptr %frames, i64 %warps.64"
+            self.b.emit(f"call i32 @check.deadlock({given})", "i32", False)
 
 
 def _orders(step: Step) -> bool:
@@ -464,8 +490,9 @@ def _helper(writer: CheckedWriter) -> str:
     codes = {f"c_{name.replace(' ', '_')}": str(code) for name, code in KINDS.items()}
     report = {f"r_{name}": str(getattr(Report, name).offset) for name, *_ in Report._fields_}
     return Template(_TEXT.read_text()).substitute(
-        fields | numbers | codes | report,
+        fields | numbers | codes | report | FRAME_FIELDS,
         attributes=_ATTRIBUTES,
+        frame=writer.frame_bytes,
         width=width,
         mask=f"i{width}",
         races="true" if writer.races else "false",

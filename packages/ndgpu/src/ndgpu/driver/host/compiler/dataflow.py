@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .cfg import Block, Graph, Loop
+from .cfg import Block, Graph, Loop, yields
 from .errors import PtxError
 from .inline import Flat
 from .isa import OPS
@@ -174,7 +174,7 @@ class Dataflow:
         """Registers that the block's end reads."""
         if block.condition is not None:
             return [block.condition.name]
-        if block.kind == "barrier" and block.end is not None:
+        if block.kind == "barrier" and block.end is not None and not yields(block.end):
             found = _apart(block.end.operands)
             if "red" in block.end.modifiers:
                 found = found[1:]

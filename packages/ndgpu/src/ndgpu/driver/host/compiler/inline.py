@@ -37,6 +37,7 @@ __all__ = ["Flat", "flatten"]
 
 _MOST = 400_000  # instructions after expansion: past this the calls were not meant to be expanded
 _BRANCHES = frozenset(("bra", "brx"))
+_FAMILIES = frozenset(("wmma", "mbarrier"))
 # Types of the results and arguments of the functions in `services`.
 _SERVICES = {
     "vprintf": (("b32",), ("b64", "b64")),
@@ -151,8 +152,8 @@ def _expand(
             continue
         if names:
             ins = rename(ins, names)
-        if ins.opcode == "wmma":  # which of three instructions decides what its operands are
-            ins = replace(ins, opcode=f"wmma.{ins.modifiers[0]}", modifiers=ins.modifiers[1:])
+        if ins.opcode in _FAMILIES:  # which instruction it is decides what its operands are
+            ins = _member(ins)
         if ins.opcode == "cp":
             ins, skip = _unguarded(ins, flat)
             flat.items += async_copy.expanded(ins, flat.registers, flat.function.name)
@@ -166,6 +167,12 @@ def _expand(
         raise PtxError(
             f"more than {_MOST} instructions once calls are expanded", function.line, stack[0]
         )
+
+
+def _member(ins: Instruction) -> Instruction:
+    """The instruction with the first modifier as a part of its opcode."""
+    first, *rest = ins.modifiers or ("",)
+    return replace(ins, opcode=f"{ins.opcode}.{first}", modifiers=tuple(rest))
 
 
 def _with_addresses(ins: Instruction, graph: CallGraph) -> Instruction:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ndgpu import diskcache
 
-from . import llvm, ptx, services
+from . import barriers, llvm, ptx, services
 from .callgraph import CallGraph
 from .cfg import build
 from .check import WRITTEN, CheckedWriter, area_bytes, source_of
@@ -29,7 +29,7 @@ from .shapes import WARP_OPCODES, Variant
 from .stack import link
 from .syntax import Function, Instruction, Module, Param, Symbol, Variable
 from .trace import Trace, TracedWriter
-from .writer import Writer, check_barriers
+from .writer import Writer
 
 __all__ = ["Kernel", "Program", "load"]
 
@@ -98,7 +98,7 @@ class Program:
         if found is None:
             flat = link(flatten(self.module, self.module.functions[name], self.calls))
             graph = build(flat)
-            check_barriers(graph.blocks, name)
+            barriers.check(graph.blocks, name)
             found = self._flows[name] = Dataflow(flat, graph)
         return found
 
@@ -122,14 +122,15 @@ class Program:
         own = flow.flat.variables.values()
         static = [*own, *(v for v in shared if v.size and v.name in used)]
         dynamic = [v for v in shared if not v.size]
-        barriers = any(block.kind == "barrier" for block in flow.graph.blocks)
+        stops = any(block.kind == "barrier" for block in flow.graph.blocks)
+        counted = barriers.counted(flow)
         return Facts(
             function.params,
             function.max_threads,
             min(255, max((n.bit_count() for n in flow.live_in), default=0) + 8),
-            layout(static, dynamic, barriers),
+            layout(static, dynamic, stops or counted, counted),
             {v.name: v.size for v in static},
-            _tells_warps(flow),
+            counted or _tells_warps(flow),
         )
 
 

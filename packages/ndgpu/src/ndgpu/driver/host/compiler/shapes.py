@@ -30,12 +30,14 @@ __all__ = ["UNIFORM", "VARYING", "WARP_OPCODES", "Shape", "Shapes", "Variant"]
 
 # Opcodes whose meaning depends on a warp being 32 lanes.
 WARP_OPCODES = frozenset(
-    ("shfl", "vote", "match", "activemask", "redux", "elect", "mma", "ldmatrix", "wmma.load",
-     "wmma.mma", "wmma.store")
+    ("shfl", "vote", "match", "activemask", "redux", "elect", "mma", "ldmatrix", "movmatrix",
+     "wmma.load", "wmma.mma", "wmma.store")
 )  # fmt: skip
 _VARYING_OPCODES = frozenset(
-    ("atom", "shfl", "match", "vprintf", "malloc", "mma", "ldmatrix", "wmma.load", "wmma.mma")
-)
+    ("atom", "shfl", "match", "vprintf", "malloc", "mma", "ldmatrix", "movmatrix", "wmma.load",
+     "wmma.mma",
+     "mbarrier.arrive", "mbarrier.arrive_drop", "mbarrier.test_wait", "mbarrier.pending_count")
+)  # fmt: skip
 _LANE_SPECIALS = ("%laneid", "%lanemask_")
 _TID = ("%tid.x", "%tid.y", "%tid.z")
 

@@ -8,10 +8,10 @@ the `control_flow` of a subclass, which starts at label ``C0`` or ``M0`` and end
 
 from __future__ import annotations
 
+from .barriers import Barriers
 from .builder import BITS, Value
 from .dataflow import Dataflow, Step
-from .frames import ALIGN, WORDS, Layout, rounded
-from .lanes import Lanes
+from .frames import ALIGN, Layout, rounded
 from .shapes import Shapes, Variant
 from .syntax import Variable
 
@@ -22,7 +22,7 @@ __all__ = ["DONE", "FIRST", "MASKED", "START", "Skeleton"]
 DONE, START, MASKED, FIRST = -1, 0, 1, 2
 
 
-class Skeleton(Lanes):
+class Skeleton(Barriers):
     """Writes what surrounds the warps.
 
     Parameters
@@ -50,7 +50,6 @@ class Skeleton(Lanes):
         self.parameters: dict[tuple[str, int, str], Value] = {}
         self.barriers = [b for b in flow.graph.blocks if b.kind == "barrier"]
         self.masked = sorted(self.shapes.masked | self.shapes.stubs)
-        self.frame_bytes = 0
         self.mask_type = f"i{self.width}"
 
     def control_flow(self) -> None:
@@ -66,6 +65,9 @@ class Skeleton(Lanes):
     def at_warp(self) -> None: ...
 
     def at_phase_end(self) -> None: ...
+
+    def at_finish(self) -> None:
+        """What a warp does when all of its lanes have exited."""
 
     # -- what is loaded once -------------------------------------------------------------------
 
@@ -167,7 +169,7 @@ class Skeleton(Lanes):
             f"  %shared.up = add i64 %shared.bytes, {ALIGN - 1}",
             f"  %shared.size = and i64 %shared.up, {-ALIGN}",
             "  %words = getelementptr i8, ptr %scratch, i64 %shared.size",
-            f"  %frames = getelementptr i8, ptr %words, i64 {WORDS if self.layout.barriers else 0}",
+            f"  %frames = getelementptr i8, ptr %words, i64 {self.layout.words}",
             "  %warps.64 = zext i32 %warps to i64",
             f"  %frames.size = mul i64 %warps.64, "
             f"{self.frame_bytes if self.layout.barriers else 0}",
@@ -206,20 +208,29 @@ class Skeleton(Lanes):
         self.at_block()
         if self.layout.barriers:
             self.alloca("%alive", "i1")
+            if self.layout.counted:
+                self.begin_barriers()
+            else:
+                b.line("store <4 x i32> zeroinitializer, ptr %words")
             b.lines += [
-                "  store <4 x i32> zeroinitializer, ptr %words",
                 "  br label %reset",
                 "reset:",
                 "  %reset.at = phi i64 [0, %block.start], [%reset.next, %reset]",
                 f"  %reset.offset = mul i64 %reset.at, {self.frame_bytes}",
                 "  %reset.frame = getelementptr i8, ptr %frames, i64 %reset.offset",
                 f"  store i32 {START}, ptr %reset.frame",
+            ]
+            if self.layout.counted:
+                self.begin_warp()
+            b.lines += [
                 "  %reset.next = add i64 %reset.at, 1",
                 "  %reset.more = icmp ult i64 %reset.next, %warps.64",
                 "  br i1 %reset.more, label %reset, label %phase",
                 "phase:",
                 "  store i1 false, ptr %alive",
             ]
+            if self.layout.counted:
+                self.begin_turn()
             self.at_phase()
         for name in ("%at.x", "%at.y", "%at.z", "%warp.at"):
             b.line(f"store i32 0, ptr {name}")
@@ -236,6 +247,8 @@ class Skeleton(Lanes):
                 "  %local = add i64 %locals, %local.offset",
                 "  %state = load i32, ptr %frame",
             ]
+            if self.layout.counted:
+                self.take_turn(START, DONE)
         else:
             b.line("%local = add i64 %locals, 0")
         b.line(f"%local.bytes = add i64 0, {width * self.layout.local_bytes}")
@@ -300,6 +313,7 @@ class Skeleton(Lanes):
         """From the end of a warp to the next one, the next block, the end."""
         b = self.b
         b.label("warp.finished")
+        self.at_finish()
         if self.layout.barriers:
             b.line(f"store i32 {DONE}, ptr %frame")
         b.line("br label %warp.next")
@@ -337,7 +351,9 @@ class Skeleton(Lanes):
         b.line("br i1 %warp.more, label %warp.start, label %block.done")
         b.label("block.done")
         self.at_phase_end()
-        if self.layout.barriers:
+        if self.layout.counted:
+            self.end_turn()
+        elif self.layout.barriers:
             b.lines += [
                 "  %words.result = getelementptr i8, ptr %words, i64 8",
                 "  %arrived = load <2 x i32>, ptr %words",

@@ -44,7 +44,8 @@ STORAGE = {
 # Opcodes whose first operand is a source.
 NO_RESULT = frozenset(
     ("st", "red", "membar", "fence", "bar", "barrier", "prefetch", "prefetchu", "nanosleep",
-     "applypriority", "discard", "pmevent", "cp", "wmma.store")
+     "applypriority", "discard", "pmevent", "cp", "wmma.store", "mbarrier.init",
+     "mbarrier.inval")
 )  # fmt: skip
 
 

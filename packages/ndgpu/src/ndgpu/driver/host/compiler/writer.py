@@ -14,11 +14,9 @@ kept in the frame too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from . import grid, mma, services
+from . import grid, mbarrier, mma, services
 from .builder import Value
-from .cfg import Block
+from .cfg import Block, yields
 from .dataflow import Dataflow, Step, bits
 from .emit import Mask
 from .errors import PtxError
@@ -27,7 +25,7 @@ from .shapes import Variant
 from .skeleton import FIRST, MASKED, Skeleton
 from .syntax import Instruction, Register, Variable
 
-__all__ = ["TRAPS", "Writer", "check_barriers"]
+__all__ = ["TRAPS", "Writer"]
 
 # CUresult that a trap of each kind gives.
 TRAPS = {"": 719, "assert": 710, "stack": 714}
@@ -91,16 +89,21 @@ class Writer(Skeleton):
             self.b.line("fence seq_cst")
 
     def warp_barrier(self, step: Step) -> None:
-        """``bar.warp.sync``: the lanes of a warp run in step."""
+        """``bar.warp.sync``, for the lanes of a warp run in step, and ``barrier.arrive``."""
+        if "arrive" in step.ins.modifiers:
+            self.fail(self.arrive(step, False), step.ins.line)
 
     def barrier_result(self, step: Step) -> None:
         """What ``bar.red`` found, once all have come."""
         b, modifiers = self.b, step.ins.modifiers
         b.line("; result of the barrier")
-        counts = []
-        for offset in (8, 12):
-            at = b.emit(f"getelementptr i8, ptr %words, i64 {offset}", "ptr", False)
-            counts.append(b.emit(f"load i32, ptr {at.text}", "i32", False))
+        if self.layout.counted:
+            counts = self.votes(step)
+        else:
+            counts = []
+            for offset in (8, 12):
+                at = b.emit(f"getelementptr i8, ptr %words, i64 {offset}", "ptr", False)
+                counts.append(b.emit(f"load i32, ptr {at.text}", "i32", False))
         if "popc" in modifiers:
             value = counts[0]
         elif "and" in modifiers:
@@ -237,7 +240,10 @@ class Writer(Skeleton):
             b.line(f"store {mask} {b.binary('or', old, here).text}, ptr {name}")
         elif block.kind == "jump":
             self._pend(block.targets[0].index, here)
-        elif block.kind != "exit":
+        elif block.kind == "exit":
+            if self.layout.counted:
+                self.fail(self.leave(here), 0)
+        else:
             for target, lanes in self._choices(block):
                 self._pend(target, lanes)
         back = [t.index for t in block.targets if t.index <= index and block.kind != "barrier"]
@@ -321,7 +327,7 @@ class Writer(Skeleton):
             live |= self._live_at(block)
         parts = self._parts(live)
         parts += [(f"%q{k}", self.mask_type, False) for k in self._parked()]
-        self.frame, self.frame_bytes = slots(parts, self.width)
+        self.frame, self.frame_bytes = slots(parts, self.width, self.layout.counted)
 
     def _slot(self, name: str) -> str:
         offset = self.frame[name]
@@ -341,8 +347,14 @@ class Writer(Skeleton):
         self._move(live, True)
 
     def _arrive(self, block: Block) -> None:
-        """Count the lanes that come to a ``bar.red``, and those of them that vote for it."""
+        """The lanes that run come to a barrier; those that vote for a ``bar.red`` are counted."""
         b, end, mask = self.b, block.end, self.mask_type
+        if end is not None and self.layout.counted:
+            if yields(end):
+                self.let_go()
+            else:
+                self.fail(self.arrive(_as_step(end), True), end.line)
+            return
         if end is None or "red" not in end.modifiers:
             return
         yes = self._predicate(end.operands[-1], _as_step(end))
@@ -355,12 +367,30 @@ class Writer(Skeleton):
             old = b.emit(f"load i32, ptr {at.text}", "i32", False)
             b.line(f"store i32 {b.binary('add', old, ones).text}, ptr {at.text}")
 
+    def fail(self, code: Value, line: int) -> None:
+        """End the kernel with the error that an arrival at a barrier gave, if it gave one."""
+        b = self.b
+        fine = b.compare("icmp eq", code, b.const("i32", 0))
+        label = b.fresh()[1:]
+        b.line(f"br i1 {fine.text}, label %{label}.right, label %{label}.wrong, !prof !0")
+        b.label(f"{label}.wrong")
+        b.line(f"ret i32 {code.text}")
+        b.label(f"{label}.right")
+
+    def at_finish(self) -> None:
+        """All lanes of the warp have exited."""
+        if self.layout.counted:
+            self.mask = None
+            self.fail(self.leave(self.b.const("i32", -1)), 0)
+
     def _resume(self) -> None:
         """Where warps go on after a barrier."""
         b, mask = self.b, self.mask_type
         if self.variant.full:
             for number, block in enumerate(self.barriers):
                 b.label(f"resume.{number}")
+                if self.layout.counted:
+                    self.released()
                 self._move(self._live_at(block), False)
                 b.line(f"br label %C{block.targets[0].index}")
         if not self.barriers or not self.masked:
@@ -371,9 +401,15 @@ class Writer(Skeleton):
             b.line(f"ret i32 {_LOST}")
             return
         self._move(self._live_masked(), False)
+        free = self.released() if self.layout.counted else None
         for number in parked:
             slot = self._slot(f"%q{number}")
             waiting = b.emit(f"load {mask}, ptr {slot}", mask, False)
+            if free is not None:
+                # The others stay where they are.
+                stay = b.binary("and", waiting, b.binary("xor", free, b.const(mask, -1)))
+                b.line(f"store {mask} {stay.text}, ptr {self.alloca(f'%q{number}', mask)}")
+                waiting = b.binary("and", waiting, free)
             self._pend(self.barriers[number].targets[0].index, waiting)
         b.line(f"br label %M{self.masked[0]}")
 
@@ -381,21 +417,6 @@ class Writer(Skeleton):
 def _as_step(ins: Instruction) -> Step:
     uses = tuple(o.name for o in ins.operands if isinstance(o, Register))
     return Step(ins, (), tuple(ins.operands), (), uses, None)
-
-
-def check_barriers(blocks: Iterable[Block], kernel: str) -> None:
-    """Raise `PtxError` for a barrier of a form that is not run."""
-    for block in blocks:
-        end = block.end
-        if block.kind != "barrier" or end is None:
-            continue
-        operands = end.operands[1:] if "red" in end.modifiers else end.operands
-        wanted = 2 if "red" in end.modifiers else 1
-        if "arrive" in end.modifiers or len(operands) > wanted:
-            raise PtxError(
-                f"{end.text}: barriers for some of a block's threads are not run here",
-                end.line, kernel, end.name,
-            )  # fmt: skip
 
 
 _EMITTERS = {
@@ -421,4 +442,5 @@ _EMITTERS = {
     "barred": Writer.barrier_result,
     **services.EMITTERS,
     **mma.EMITTERS,
+    **mbarrier.EMITTERS,
 }
