@@ -10,6 +10,8 @@ for arguments of the wrong type.  This package adds three guarantees:
 * handles and device pointers that calls return are plain ints, and plain ints
   are accepted wherever a handle or pointer is wanted; stream 0 is the legacy
   default stream;
+* `cuStreamGetCaptureInfo` returns ``(CUresult, status, id)`` alone, and the values of
+  `cuMemPoolGetAttribute` and `cuMemPoolSetAttribute` are ints;
 * enumerations (``driver.CUresult``, ...) are the ones of
   ``cuda.bindings.driver`` with either implementation, and asking for one does
   not make the choice.
@@ -71,6 +73,15 @@ FUNCTIONS: tuple[str, ...] = (
     "cuMemFree",
     "cuMemAllocAsync",
     "cuMemFreeAsync",
+    "cuMemAllocFromPoolAsync",
+    "cuMemPoolCreate",
+    "cuMemPoolDestroy",
+    "cuMemPoolSetAttribute",
+    "cuMemPoolGetAttribute",
+    "cuMemPoolTrimTo",
+    "cuDeviceGetDefaultMemPool",
+    "cuDeviceGetMemPool",
+    "cuDeviceSetMemPool",
     "cuMemAllocHost",
     "cuMemHostAlloc",
     "cuMemFreeHost",
@@ -103,7 +114,6 @@ FUNCTIONS: tuple[str, ...] = (
     "cuStreamGetFlags",
     "cuStreamGetPriority",
     "cuStreamGetCtx",
-    "cuStreamIsCapturing",
     "cuLaunchHostFunc",
     "cuEventCreate",
     "cuEventDestroy",
@@ -111,6 +121,20 @@ FUNCTIONS: tuple[str, ...] = (
     "cuEventQuery",
     "cuEventSynchronize",
     "cuEventElapsedTime",
+    # capture and graphs
+    "cuStreamBeginCapture",
+    "cuStreamEndCapture",
+    "cuStreamIsCapturing",
+    "cuStreamGetCaptureInfo",
+    "cuThreadExchangeStreamCaptureMode",
+    "cuGraphInstantiate",
+    "cuGraphUpload",
+    "cuGraphLaunch",
+    "cuGraphExecUpdate",
+    "cuGraphExecDestroy",
+    "cuGraphDestroy",
+    "cuGraphGetNodes",
+    "cuGraphDebugDotPrint",
     # modules and launches
     "cuModuleLoadData",
     "cuModuleUnload",
@@ -123,6 +147,9 @@ FUNCTIONS: tuple[str, ...] = (
     "cuLaunchCooperativeKernel",
     "cuOccupancyMaxActiveBlocksPerMultiprocessor",
     "cuOccupancyMaxPotentialBlockSize",
+    # profilers
+    "cuProfilerStart",
+    "cuProfilerStop",
 )
 """CUDA's own functions that both implementations have."""
 

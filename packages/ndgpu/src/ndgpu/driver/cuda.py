@@ -30,6 +30,12 @@ _GIVE_HANDLES = frozenset(
         "cuMemAllocHost",
         "cuMemHostAlloc",
         "cuMemAllocManaged",
+        "cuMemAllocFromPoolAsync",
+        "cuMemPoolCreate",
+        "cuDeviceGetDefaultMemPool",
+        "cuDeviceGetMemPool",
+        "cuStreamEndCapture",
+        "cuGraphInstantiate",
         "cuStreamCreate",
         "cuStreamCreateWithPriority",
         "cuStreamGetCtx",
@@ -37,6 +43,18 @@ _GIVE_HANDLES = frozenset(
         "cuModuleLoadData",
         "cuModuleGetFunction",
         "cuModuleGetGlobal",
+    )
+)
+
+# Attributes of a memory pool that the driver keeps in 64 bits; the others are C ints.
+_WIDE = frozenset(
+    getattr(_bindings.CUmemPool_attribute, f"CU_MEMPOOL_ATTR_{name}")
+    for name in (
+        "RELEASE_THRESHOLD",
+        "RESERVED_MEM_CURRENT",
+        "RESERVED_MEM_HIGH",
+        "USED_MEM_CURRENT",
+        "USED_MEM_HIGH",
     )
 )
 
@@ -75,6 +93,30 @@ def cuPointerGetAttribute(attribute: int, ptr: int) -> tuple:
     if value is not None and attribute in _POINTER_HANDLES:
         value = int(value)
     return code, value
+
+
+def cuMemPoolSetAttribute(pool: int, attr: Any, value: int) -> tuple:
+    """Return ``(CUresult,)``."""
+    given: Any = _bindings.cuuint64_t(value) if attr in _WIDE else int(value)
+    return _bindings.cuMemPoolSetAttribute(pool, attr, given)
+
+
+def cuMemPoolGetAttribute(pool: int, attr: Any) -> tuple:
+    """Return ``(CUresult, value)``, the value as an int."""
+    code, value = _bindings.cuMemPoolGetAttribute(pool, attr)
+    return code, None if value is None else int(value)
+
+
+def cuStreamGetCaptureInfo(hStream: int) -> tuple:
+    """Return ``(CUresult, status, id)``; what follows differs from CUDA 12 to 13."""
+    code, status, number, *_ = _bindings.cuStreamGetCaptureInfo(hStream)
+    return code, status, None if number is None else int(number)
+
+
+def cuGraphGetNodes(hGraph: int, numNodes: int = 0) -> tuple:
+    """Return ``(CUresult, nodes, count)``: at most `numNodes` handles, and how many there are."""
+    code, nodes, count = _bindings.cuGraphGetNodes(hGraph, numNodes)
+    return code, None if nodes is None else [int(node) for node in nodes], count
 
 
 def missing() -> str:

@@ -7,14 +7,28 @@ threads, a copy past the end of an allocation, a free of what was freed) is
 refused with the same error code, and `last_error_detail` has the reason.
 
 Each module below imports only from those before it: `results`, `attributes`,
-`libc`, `context`, `policies`, `queues`, `stream`, `memory`, `copies`, `module`,
-`workers`, `launch`, `cooperative`; ``compiler/`` stands beside them and knows nothing of devices.
+`libc`, `context`, `policies`, `queues`, `capture`, `stream`, `capturing`, `memory`, `pools`,
+`copies`, `module`, `workers`, `launch`, `cooperative`, `graph`; ``compiler/`` stands beside
+them and knows nothing of devices.
 """
 
 from __future__ import annotations
 
 from ndgpu import driver as _seam
-from ndgpu.driver.host import context, cooperative, copies, launch, memory, module, results, stream
+from ndgpu.driver.host import (
+    capture,
+    capturing,
+    context,
+    cooperative,
+    copies,
+    graph,
+    launch,
+    memory,
+    module,
+    pools,
+    results,
+    stream,
+)
 
 __all__ = ["compile_target", "last_error_detail", "load_library"]
 
@@ -33,7 +47,20 @@ def load_library(name: str) -> None:
 
 globals().update(
     (name, getattr(part, name))
-    for part in (results, context, stream, memory, copies, module, launch, cooperative)
+    for part in (
+        results,
+        context,
+        capture,
+        stream,
+        capturing,
+        memory,
+        pools,
+        copies,
+        module,
+        launch,
+        cooperative,
+        graph,
+    )
     for name in _seam.FUNCTIONS
     if hasattr(part, name)
 )

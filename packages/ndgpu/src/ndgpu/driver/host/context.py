@@ -66,6 +66,8 @@ class Context:
         By handle, the events and modules made here; each has a ``release()``.
     peers : set of int
         Ordinals of the devices whose memory may be used from here.
+    captures : set
+        The captures that streams made here take part in; see `capture`.
     """
 
     def __init__(self, device: Device, error: CUresult, detail: str, handle: int) -> None:
@@ -79,6 +81,7 @@ class Context:
         self.turn = threading.RLock()
         self.owned: dict[int, Any] = {}
         self.peers: set[int] = set()
+        self.captures: set[Any] = set()
 
     def refuse(self, values: int = 0) -> tuple:
         """Return the result of a call, of `values` values, that `error` rules out."""
@@ -112,6 +115,7 @@ class Context:
                 thing.release()
         self.owned.clear()
         self.peers.clear()
+        self.captures.clear()
         self.users = 0
 
 
@@ -360,8 +364,25 @@ def cuCtxSynchronize() -> tuple:
     """Wait for all work of the current context; an error of a kernel comes out here."""
     context = thread.context
     if context.error is None:
+        for capture in context.captures:
+            detail = (
+                f"cuCtxSynchronize: stream {capture.origin.handle:#x} is being captured, and what "
+                "it was given does not run"
+            )
+            return capture.spoil(CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, detail)
         context.synchronize()
     return OK if context.error is None else context.refuse()
+
+
+def cuProfilerStart() -> tuple:
+    """Return ``(CUDA_SUCCESS,)``: no profiler watches a host device."""
+    context = thread.context
+    return OK if context.error is None else context.refuse()
+
+
+def cuProfilerStop() -> tuple:
+    """Return ``(CUDA_SUCCESS,)``, as `cuProfilerStart`."""
+    return cuProfilerStart()
 
 
 def cuCtxEnablePeerAccess(peerContext: int, Flags: int) -> tuple:

@@ -15,6 +15,7 @@ import threading
 from cuda.bindings.driver import CUdevice_attribute, CUresult
 
 from ndgpu.driver.host import launch, workers
+from ndgpu.driver.host.capture import Node, capture_of
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.module import active_blocks, bad_function, functions
 from ndgpu.driver.host.queues import UNKNOWN, Work
@@ -71,8 +72,20 @@ def cuLaunchCooperativeKernel(
     if plan.wants_params and not kernelParams:
         return fail(CUresult.CUDA_ERROR_INVALID_VALUE, f"{_CALL}: kernelParams is a null pointer")
     params, kept = plan.copy_params(kernelParams)
+    if stream.context.captures:
+        capture = capture_of(_CALL, stream)
+        if isinstance(capture, tuple):
+            return capture
+        if capture is not None:
+            label = f"{function.name} <<<{geometry[:3]}, {geometry[3:6]}>>> cooperative"
+            return capture.add(stream, Node("kernel", label, _run_once, (plan, params, kept)))
     stream.defer(Work(_Together(plan, params, kept).run, (), UNKNOWN))
     return OK
+
+
+def _run_once(plan: launch.Plan, params: int, keep: object) -> None:
+    """Run a launch as a node of a graph does."""
+    _Together(plan, params, keep).run()
 
 
 class _Together:

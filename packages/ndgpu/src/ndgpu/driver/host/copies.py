@@ -16,6 +16,7 @@ from collections.abc import Callable
 from cuda.bindings.driver import CUresult
 
 from ndgpu.driver.host import checks, policies
+from ndgpu.driver.host.capture import Node, capture_of
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.memory import Block, contains, find
@@ -30,6 +31,15 @@ _STAGED = 64 << 10
 # Bytes that a copy and a fill get done in a nanosecond, to tell which are short.
 _COPY_RATE = 8
 _FILL_RATE = 16
+
+
+def _address(function: object) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+
+
+# For graphs, whose native code calls them; the fills by the width of an element.
+_MEMMOVE = _address(libc.memmove)
+_PLAIN = {1: _address(libc.memset), 4: _address(libc.wmemset)}
 
 
 def _outside(call: str, role: str, pointer: int, size: int) -> tuple:
@@ -71,6 +81,15 @@ def _copy(call: str, dst: int, src: int, size: int, hStream: int, devices: str) 
     if _bad(source, src, size, "s" in devices):
         return _outside(call, "source", src, size)
     move = checks.move if checks.active else libc.memmove
+    if stream.context.captures:
+        capture = capture_of(call, stream)
+        if isinstance(capture, tuple):
+            return capture
+        if capture is not None:
+            label = f"memcpy {size} bytes from {src:#x} to {dst:#x}"
+            plain = None if checks.active else (_MEMMOVE, dst, src, size)
+            node = Node("memcpy", label, move, (dst, src, size), plain=plain)
+            return capture.add(stream, node)
     if target is None or (_is_host(target) and _is_host(source)):
         stream.wait(stream.enqueue(move, dst, src, size))
     elif source is not None:
@@ -178,6 +197,13 @@ def _signed(value: int) -> int:
 _FILLS: dict[int, Callable[..., object]] = {1: libc.memset, 2: _fill16, 4: _fill32}
 
 
+def _fill_now(pointer: int, value: int, count: int, width: int) -> None:
+    """Fill as a node of a graph does."""
+    _FILLS[width](pointer, value, count)
+    if checks.active:
+        checks.fill(pointer, count * width)
+
+
 def _fill(call: str, pointer: int, value: int, count: int, width: int, hStream: int) -> tuple:
     context = thread.context
     if context.error is not None:
@@ -191,8 +217,20 @@ def _fill(call: str, pointer: int, value: int, count: int, width: int, hStream: 
         return fail(_INVALID, f"{call}: {pointer:#x} is not aligned to {width} bytes")
     if not contains(pointer, count * width):
         return _outside(call, "destination", pointer, count * width)
+    value &= (1 << 8 * width) - 1
+    if stream.context.captures:
+        capture = capture_of(call, stream)
+        if isinstance(capture, tuple):
+            return capture
+        if capture is not None:
+            label = f"memset {count * width} bytes at {pointer:#x} to {value:#x}"
+            plain = None
+            if width in _PLAIN and not checks.active:
+                plain = (_PLAIN[width], pointer, value, count)
+            node = Node("memset", label, _fill_now, (pointer, value, count, width), plain=plain)
+            return capture.add(stream, node)
     cost = count * width // _FILL_RATE
-    stream.enqueue(_FILLS[width], pointer, value & ((1 << 8 * width) - 1), count, cost=cost)
+    stream.enqueue(_FILLS[width], pointer, value, count, cost=cost)
     if checks.active:
         stream.enqueue(checks.fill, pointer, count * width)
     return OK

@@ -21,6 +21,7 @@ from typing import Any
 from cuda.bindings.driver import CUresult
 
 from ndgpu.driver.host import attributes, policies, reports, workers
+from ndgpu.driver.host.capture import Node, capture_of
 from ndgpu.driver.host.context import thread
 from ndgpu.driver.host.module import Function, bad_function, functions
 from ndgpu.driver.host.policies import UNKNOWN
@@ -28,7 +29,7 @@ from ndgpu.driver.host.queues import Work
 from ndgpu.driver.host.results import OK, fail
 from ndgpu.driver.host.stream import bad_stream, find_stream
 
-__all__ = ["Plan", "cuLaunchKernel", "failed", "plan_of"]
+__all__ = ["Plan", "Progress", "cuLaunchKernel", "failed", "node_of", "plan_of", "run"]
 
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 
@@ -249,6 +250,14 @@ def plan_of(function: Function, geometry: tuple[int, ...]) -> Plan | tuple:
     return function.plans.get(geometry) or _make_plan(function, geometry)
 
 
+def node_of(plan: Plan, params: int) -> Node:
+    """Return a launch as a node of a graph."""
+    address, kept = plan.copy_params(params)
+    grid, block, _ = _extents(plan.geometry)
+    label = f"{plan.function.name} <<<{grid}, {block}>>>"
+    return Node("kernel", label, plan=plan, params=address, keep=kept)
+
+
 def cuLaunchKernel(
     f: int,
     gridDimX: int,
@@ -299,6 +308,12 @@ def cuLaunchKernel(
             + ("`extra` is not supported" if extra else "kernelParams is a null pointer")
         )
         return fail(CUresult.CUDA_ERROR_NOT_SUPPORTED if extra else _INVALID, detail)
+    if stream.context.captures:
+        capture = capture_of("cuLaunchKernel", stream)
+        if isinstance(capture, tuple):
+            return capture
+        if capture is not None:
+            return capture.add(stream, node_of(plan, kernelParams))
     if plan.cost <= policies.current.short:
         context = stream.context
         with context.turn:
@@ -306,14 +321,14 @@ def cuLaunchKernel(
                 if plan.blocks == 1 and plan.native is not None:
                     _run_block(plan, kernelParams)
                 else:
-                    _run(plan, kernelParams, _Progress())
+                    run(plan, kernelParams, Progress())
                 return OK
     params, kept = plan.copy_params(kernelParams)
-    stream.defer(Work(_run, (plan, params, _Progress(kept)), plan.cost))
+    stream.defer(Work(run, (plan, params, Progress(kept)), plan.cost))
     return OK
 
 
-class _Progress:
+class Progress:
     """How far a launch got, so that it can go on if it was interrupted: `first` has not begun."""
 
     __slots__ = ("_keep", "first", "job", "ranges")
@@ -352,7 +367,7 @@ def failed(plan: Plan, code: int) -> None:
     function.context.poison(error, detail)
 
 
-def _run(plan: Plan, params: int, progress: _Progress) -> None:
+def run(plan: Plan, params: int, progress: Progress) -> None:
     """Run what is left of a launch; a failure poisons the context.
 
     An interrupt can come before or after a call of native code and not between a statement
@@ -373,7 +388,7 @@ def _run(plan: Plan, params: int, progress: _Progress) -> None:
         failed(plan, code)
 
 
-def _run_many(plan: Plan, params: int, progress: _Progress, address: int) -> int:
+def _run_many(plan: Plan, params: int, progress: Progress, address: int) -> int:
     """Run blocks here, or on all threads if they take long."""
     native, launch, blocks = plan.native, plan.address, plan.blocks
     clock = time.perf_counter_ns
@@ -414,7 +429,7 @@ def _run_many(plan: Plan, params: int, progress: _Progress, address: int) -> int
 
 
 def _run_shuffled(
-    plan: Plan, params: int, progress: _Progress, address: int, chance: random.Random
+    plan: Plan, params: int, progress: Progress, address: int, chance: random.Random
 ) -> int:
     """Run the blocks one by one, or by small ranges, in an order drawn by chance."""
     native, launch, blocks = plan.native, plan.address, plan.blocks

@@ -19,13 +19,22 @@ from typing import Any
 from cuda.bindings.driver import CUmemorytype, CUpointer_attribute, CUresult
 
 from ndgpu.driver.host import checks
+from ndgpu.driver.host.capture import unsafe
 from ndgpu.driver.host.context import Context, Device, lock, thread
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.queues import Queue
 from ndgpu.driver.host.results import OK, SUCCESS, fail
-from ndgpu.driver.host.stream import bad_stream, find_stream
 
-__all__ = ["Block", "allocate", "contains", "find"]
+__all__ = [
+    "Block",
+    "allocate",
+    "allocate_for",
+    "contains",
+    "fill_fresh",
+    "find",
+    "find_for",
+    "free",
+]
 
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 _ALIGN = 256
@@ -46,7 +55,7 @@ class Block:
     was enqueued before still does until it is released.
     """
 
-    __slots__ = ("address", "base", "device", "freed", "id", "kind", "length", "size")
+    __slots__ = ("address", "base", "device", "freed", "id", "kind", "length", "pool", "size")
 
     def __init__(
         self, address: int, size: int, kind: str, device: Device, base: int, length: int
@@ -57,6 +66,7 @@ class Block:
         self.device = device
         self.id = next(_ids)
         self.freed = False
+        self.pool: Any = None  # of stream-ordered memory, where it goes when it is freed
         # What the system gave, where that is a mapping of its own; 0 if it is the C heap's.
         self.base = base
         self.length = length
@@ -71,6 +81,8 @@ class Block:
             del self.device.blocks[self.address]
             if self.kind != "pinned":
                 self.device.used -= self.size
+            if self.pool is not None:
+                self.pool.reserved -= self.size
         if self.base == checks.ARENA:
             checks.release(self.address)
         elif self.base:
@@ -100,12 +112,17 @@ def contains(pointer: int, size: int) -> bool:
     return block is not None and pointer + size <= block.address + block.size
 
 
+def fill_fresh(address: int, size: int) -> None:
+    """Give fresh memory the bytes that show that nobody wrote it."""
+    libc.memset(address, 0xFF, min(size, _POISONED))
+
+
 def _obtain(size: int) -> tuple[int, int, int]:
     """Return address, base and length of fresh memory; the address is 0 if there is none."""
     if size < _HUGE:
         address = libc.aligned_alloc(_ALIGN, (size + _ALIGN - 1) & -_ALIGN) or 0
         if address:
-            libc.memset(address, 0xFF, size)
+            fill_fresh(address, size)
         return address, 0, 0
     length = size + _HUGE
     base = libc.mmap(
@@ -121,7 +138,7 @@ def _obtain(size: int) -> tuple[int, int, int]:
     address = (base + _HUGE - 1) & -_HUGE
     if _MADV_HUGEPAGE:  # 500 times fewer page faults; an answer of "no" changes nothing
         libc.madvise(address, size, _MADV_HUGEPAGE)
-    libc.memset(address, 0xFF, min(size, _POISONED))
+    fill_fresh(address, size)
     return address, base, length
 
 
@@ -147,7 +164,7 @@ def allocate(size: int, kind: str, device: Device) -> Block | None:
     return block
 
 
-def _allocate_for(call: str, context: Context, size: int, kind: str) -> tuple:
+def allocate_for(call: str, context: Context, size: int, kind: str) -> tuple:
     if size <= 0:
         return fail(_INVALID, f"{call}: a size of {size} bytes is not positive", 1)
     device = context.device
@@ -164,7 +181,7 @@ def _allocate_for(call: str, context: Context, size: int, kind: str) -> tuple:
     return SUCCESS, block.address
 
 
-def _find_for(call: str, pointer: int, kinds: tuple[str, ...]) -> Block | tuple:
+def find_for(call: str, pointer: int, kinds: tuple[str, ...]) -> Block | tuple:
     with lock:
         block = _blocks.get(pointer)
     if block is None or block.freed or block.kind not in kinds:
@@ -177,7 +194,7 @@ def _find_for(call: str, pointer: int, kinds: tuple[str, ...]) -> Block | tuple:
     return block
 
 
-def _free(block: Block, context: Context) -> None:
+def free(block: Block, context: Context) -> None:
     """Free memory once all work that may use it has run."""
     block.freed = True
     if context.synchronize() and block.device.context.synchronize():
@@ -202,7 +219,9 @@ def cuMemAlloc(bytesize: int) -> tuple:
     context = thread.context
     if context.error is not None:
         return context.refuse(1)
-    return _allocate_for("cuMemAlloc", context, bytesize, "device")
+    if (refusal := unsafe("cuMemAlloc", 1)) is not None:
+        return refusal
+    return allocate_for("cuMemAlloc", context, bytesize, "device")
 
 
 def cuMemFree(dptr: int) -> tuple:
@@ -212,39 +231,12 @@ def cuMemFree(dptr: int) -> tuple:
         return context.refuse()
     if dptr == 0:
         return OK
-    block = _find_for("cuMemFree", dptr, ("device", "managed"))
+    if (refusal := unsafe("cuMemFree")) is not None:
+        return refusal
+    block = find_for("cuMemFree", dptr, ("device", "managed"))
     if isinstance(block, tuple):
         return block
-    _free(block, context)
-    return OK
-
-
-def cuMemAllocAsync(bytesize: int, hStream: int) -> tuple:
-    """Return ``(CUresult, pointer)`` of memory to be used from this point of the stream on."""
-    context = thread.context
-    if context.error is not None:
-        return context.refuse(1)
-    stream = find_stream(hStream, context)
-    if stream is None:
-        return bad_stream("cuMemAllocAsync", hStream, 1)
-    return _allocate_for("cuMemAllocAsync", stream.context, bytesize, "device")
-
-
-def cuMemFreeAsync(dptr: int, hStream: int) -> tuple:
-    """Free device memory when the stream comes to this point; 0 is allowed."""
-    context = thread.context
-    if context.error is not None:
-        return context.refuse()
-    stream = find_stream(hStream, context)
-    if stream is None:
-        return bad_stream("cuMemFreeAsync", hStream)
-    if dptr == 0:
-        return OK
-    block = _find_for("cuMemFreeAsync", dptr, ("device", "managed"))
-    if isinstance(block, tuple):
-        return block
-    block.freed = True
-    stream.enqueue(block.release, unconditional=True)
+    free(block, context)
     return OK
 
 
@@ -260,7 +252,9 @@ def cuMemHostAlloc(bytesize: int, Flags: int) -> tuple:
         return context.refuse(1)
     if not 0 <= Flags < 8:
         return fail(_INVALID, f"cuMemHostAlloc: flags {Flags:#x} are not known", 1)
-    return _allocate_for("cuMemHostAlloc", context, bytesize, "pinned")
+    if (refusal := unsafe("cuMemHostAlloc", 1)) is not None:
+        return refusal
+    return allocate_for("cuMemHostAlloc", context, bytesize, "pinned")
 
 
 def cuMemFreeHost(p: int) -> tuple:
@@ -268,10 +262,12 @@ def cuMemFreeHost(p: int) -> tuple:
     context = thread.context
     if context.error is not None:
         return context.refuse()
-    block = _find_for("cuMemFreeHost", p, ("pinned",))
+    if (refusal := unsafe("cuMemFreeHost")) is not None:
+        return refusal
+    block = find_for("cuMemFreeHost", p, ("pinned",))
     if isinstance(block, tuple):
         return block
-    _free(block, context)
+    free(block, context)
     return OK
 
 
@@ -282,7 +278,9 @@ def cuMemAllocManaged(bytesize: int, flags: int) -> tuple:
         return context.refuse(1)
     if flags not in (1, 2):  # CU_MEM_ATTACH_GLOBAL, CU_MEM_ATTACH_HOST
         return fail(_INVALID, f"cuMemAllocManaged: flags must be 1 or 2, not {flags}", 1)
-    return _allocate_for("cuMemAllocManaged", context, bytesize, "managed")
+    if (refusal := unsafe("cuMemAllocManaged", 1)) is not None:
+        return refusal
+    return allocate_for("cuMemAllocManaged", context, bytesize, "managed")
 
 
 _ATTRIBUTE = CUpointer_attribute

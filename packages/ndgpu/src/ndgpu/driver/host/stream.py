@@ -11,8 +11,10 @@ from __future__ import annotations
 import ctypes
 import time
 
-from cuda.bindings.driver import CUevent_flags, CUresult, CUstreamCaptureStatus
+from cuda.bindings.driver import CUevent_flags, CUresult
 
+from ndgpu.driver.host import capture as captures
+from ndgpu.driver.host.capture import Capture, Node, capture_of
 from ndgpu.driver.host.context import Context, lock, new_handle, thread
 from ndgpu.driver.host.policies import UNKNOWN
 from ndgpu.driver.host.queues import Queue, Work
@@ -23,7 +25,8 @@ __all__ = ["Event", "Stream", "bad_stream", "find_stream"]
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 _BAD_HANDLE = CUresult.CUDA_ERROR_INVALID_HANDLE
 _DISABLE_TIMING = int(CUevent_flags.CU_EVENT_DISABLE_TIMING)
-_NOT_CAPTURING = CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE
+_UNSUPPORTED = CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
+_CAPTURED = CUresult.CUDA_ERROR_CAPTURED_EVENT
 _LEGACY = (0, 1)  # two names of the legacy default stream
 _PER_THREAD = 2  # the default stream of the calling thread
 
@@ -31,15 +34,21 @@ _host_function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 class Stream(Queue):
-    """A queue of work that has a handle."""
+    """A queue of work that has a handle.
 
-    __slots__ = ("flags", "handle", "priority")
+    `capture` is the capture that takes what it is given, if there is one, and `tips` the nodes
+    there that its next piece of work waits for.
+    """
+
+    __slots__ = ("capture", "flags", "handle", "priority", "tips")
 
     def __init__(self, context: Context, flags: int, priority: int, handle: int) -> None:
         super().__init__(context, blocking=flags == 0, legacy=handle == 0)
         self.flags = flags
         self.priority = priority
         self.handle = handle
+        self.capture: Capture | None = None
+        self.tips: tuple[Node, ...] = ()
 
     def release(self) -> None:
         """Forget the stream; part of destroying it or its context.  Its work still runs."""
@@ -68,16 +77,19 @@ class Event:
     Attributes
     ----------
     mark : _Mark or None
-        The latest record.
+        The latest record in a stream that ran.
+    captured : tuple or None
+        The capture and the nodes of the latest record, if that was in a stream being captured.
     """
 
-    __slots__ = ("context", "flags", "handle", "mark")
+    __slots__ = ("captured", "context", "flags", "handle", "mark")
 
     def __init__(self, context: Context, flags: int) -> None:
         self.context = context
         self.flags = flags
         self.handle = new_handle()
         self.mark: _Mark | None = None
+        self.captured: tuple[Capture, tuple[Node, ...]] | None = None
 
     def reached(self) -> bool:
         """Whether the point of the latest record, if there was one, is reached."""
@@ -169,8 +181,21 @@ def cuStreamDestroy(hStream: int) -> tuple:
     stream = _streams.get(hStream)
     if stream is None:
         return bad_stream("cuStreamDestroy", hStream)
+    if stream.capture is not None:
+        stream.capture.spoil(_UNSUPPORTED, f"stream {hStream:#x} was destroyed")
+        if stream is stream.capture.origin:  # nobody can end the capture any more
+            stream.capture.end()
     stream.release()
     return OK
+
+
+def _no_wait(call: str, stream: Stream) -> tuple | None:
+    """Return why nobody may ask how far a stream is: it is captured; else None."""
+    if stream.capture is not None:
+        detail = f"{call}: stream {stream.handle:#x} is being captured, and does not run"
+        return stream.capture.spoil(_UNSUPPORTED, detail)
+    found = capture_of(call, stream)
+    return found if isinstance(found, tuple) else None
 
 
 def cuStreamSynchronize(hStream: int) -> tuple:
@@ -181,6 +206,8 @@ def cuStreamSynchronize(hStream: int) -> tuple:
     stream = find_stream(hStream, context)
     if stream is None:
         return bad_stream("cuStreamSynchronize", hStream)
+    if stream.context.captures and (refusal := _no_wait("cuStreamSynchronize", stream)):
+        return refusal
     stream.synchronize()
     return OK if stream.context.error is None else stream.context.refuse()
 
@@ -195,6 +222,8 @@ def cuStreamQuery(hStream: int) -> tuple:
         return bad_stream("cuStreamQuery", hStream)
     if stream.context.error is not None:
         return stream.context.refuse()
+    if stream.context.captures and (refusal := _no_wait("cuStreamQuery", stream)):
+        return refusal
     return OK if stream.idle() else fail(CUresult.CUDA_ERROR_NOT_READY)
 
 
@@ -209,10 +238,53 @@ def cuStreamWaitEvent(hStream: int, hEvent: int, Flags: int) -> tuple:
     event = _events.get(hEvent)
     if event is None:
         return _bad_event("cuStreamWaitEvent", hEvent)
+    if event.captured is not None or stream.context.captures:
+        result = _wait_captured(stream, event)
+        if result is not None:
+            return result
     mark = event.mark
     if mark is not None and mark.stream.completed < mark.number:
         stream.enqueue(_nothing, after=((mark.stream, mark.number),))
     return OK
+
+
+def _wait_captured(stream: Stream, event: Event) -> tuple | None:
+    """Have a stream wait for an event where either is captured; None if neither is."""
+    call = "cuStreamWaitEvent"
+    own = capture_of(call, stream) if stream.context.captures else None
+    if isinstance(own, tuple):
+        return own
+    if event.captured is None:
+        if own is None or event.mark is None:
+            return None if own is None else OK
+        detail = (
+            f"{call}: stream {stream.handle:#x} is being captured, and event {event.handle:#x} "
+            "was recorded outside of the capture"
+        )
+        return own.spoil(CUresult.CUDA_ERROR_STREAM_CAPTURE_ISOLATION, detail)
+    capture, tips = event.captured
+    if capture.status != captures.ACTIVE:
+        return _was_captured(call, event)
+    if own is not None and own is not capture:
+        detail = f"{call}: event {event.handle:#x} belongs to another capture"
+        own.spoil(CUresult.CUDA_ERROR_STREAM_CAPTURE_MERGE, detail)
+        return capture.spoil(CUresult.CUDA_ERROR_STREAM_CAPTURE_MERGE, detail)
+    if stream.legacy:
+        detail = f"{call}: the legacy default stream cannot be captured"
+        return capture.spoil(CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, detail)
+    with lock:
+        capture.join(stream, tips)
+    return OK
+
+
+def _was_captured(call: str, event: Event, values: int = 0) -> tuple:
+    """Return the result of a call that an event cannot answer: it stands for no time."""
+    detail = (
+        f"{call}: event {event.handle:#x} was last recorded in a stream that was being captured"
+    )
+    if event.captured is not None:
+        event.captured[0].spoil(_CAPTURED, detail)
+    return fail(_CAPTURED, detail, values)
 
 
 def _nothing() -> None:
@@ -246,13 +318,6 @@ def cuStreamGetCtx(hStream: int) -> tuple:
     return SUCCESS, stream.context.handle
 
 
-def cuStreamIsCapturing(hStream: int) -> tuple:
-    """Return ``(CUresult, status)``: never capturing, for there are no graphs to capture into."""
-    if find_stream(hStream, thread.context) is None:
-        return bad_stream("cuStreamIsCapturing", hStream, 1)
-    return SUCCESS, _NOT_CAPTURING
-
-
 def cuLaunchHostFunc(hStream: int, fn: int, userData: int) -> tuple:
     """Have the C function ``void fn(void *userData)`` called in stream order."""
     context = thread.context
@@ -263,7 +328,14 @@ def cuLaunchHostFunc(hStream: int, fn: int, userData: int) -> tuple:
         return bad_stream("cuLaunchHostFunc", hStream)
     if not fn:
         return fail(_INVALID, "cuLaunchHostFunc: fn is a null pointer")
-    stream.defer(Work(_host_function(int(fn)), (userData,), UNKNOWN, host=True))
+    call = _host_function(int(fn))
+    if stream.context.captures:
+        capture = capture_of("cuLaunchHostFunc", stream)
+        if isinstance(capture, tuple):
+            return capture
+        if capture is not None:
+            return capture.add(stream, Node("host", f"host {int(fn):#x}", call, (userData,)))
+    stream.defer(Work(call, (userData,), UNKNOWN, host=True))
     return OK
 
 
@@ -303,6 +375,14 @@ def cuEventRecord(hEvent: int, hStream: int) -> tuple:
         return bad_stream("cuEventRecord", hStream)
     if stream.context is not event.context:
         return fail(_BAD_HANDLE, "cuEventRecord: the event and the stream are of two devices")
+    if stream.context.captures:
+        capture = capture_of("cuEventRecord", stream)
+        if isinstance(capture, tuple):
+            return capture
+        if capture is not None:
+            event.captured = (capture, stream.tips)
+            return OK
+    event.captured = None
     mark = _Mark(stream)
     mark.number = stream.enqueue(mark.reach, unconditional=True)
     event.mark = mark
@@ -314,6 +394,8 @@ def cuEventQuery(hEvent: int) -> tuple:
     event = _events.get(hEvent)
     if event is None:
         return _bad_event("cuEventQuery", hEvent)
+    if event.captured is not None:
+        return _was_captured("cuEventQuery", event)
     if event.context.error is not None:
         return event.context.refuse()
     return OK if event.reached() else fail(CUresult.CUDA_ERROR_NOT_READY)
@@ -324,6 +406,8 @@ def cuEventSynchronize(hEvent: int) -> tuple:
     event = _events.get(hEvent)
     if event is None:
         return _bad_event("cuEventSynchronize", hEvent)
+    if event.captured is not None:
+        return _was_captured("cuEventSynchronize", event)
     event.synchronize()
     return OK if event.context.error is None else event.context.refuse()
 
@@ -336,6 +420,9 @@ def cuEventElapsedTime(hStart: int, hEnd: int) -> tuple:
     for event in (start, end):
         if event.flags & _DISABLE_TIMING:
             return fail(_BAD_HANDLE, "cuEventElapsedTime: an event was made without timing", 1)
+    for event in (start, end):
+        if event.captured is not None:
+            return _was_captured("cuEventElapsedTime", event, 1)
     first, last = start.mark, end.mark
     if first is None or last is None:
         return fail(_BAD_HANDLE, "cuEventElapsedTime: an event was never recorded", 1)
