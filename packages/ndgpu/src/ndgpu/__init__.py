@@ -137,6 +137,7 @@ from ndgpu.core.transfer import asarray as asarray
 from ndgpu.core.transfer import asnumpy as asnumpy
 from ndgpu.core.ufunc import ufunc as ufunc
 from ndgpu.interop import cuda_interface as _cuda_interface
+from ndgpu.interop import dask as _dask
 from ndgpu.interop import left_out as _left_out
 from ndgpu.interop import numpy_functions as _numpy_functions
 from ndgpu.interop.array_api import VERSION as __array_api_version__
