@@ -68,7 +68,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.smoke:
         args.epoch, args.unit, args.batchsize = 3, 32, 50
-    devices = args.devices or [str(i) for i in range(ndgpu.cuda.runtime.getDeviceCount())]
+    devices = args.devices or [str(i) for i in range(ndgpu.cuda.device_count())]
     train, test = datasets.get_digits() if args.smoke else datasets.get_fashion_mnist()
 
     several = make_updater(train, args.batchsize, args.unit, devices)

@@ -77,7 +77,7 @@ def test_learns_and_says_what_it_does(tmp_path, capsys):
     assert "100%  epoch 8.0" in printed.err
 
     # What is printed last is what the saved model does.
-    model = nnrun.links.Classifier(train.MODELS["mlp"](64, 256, 10))
+    model = nnrun.links.Classifier(train.MODELS["mlp"].make((64,), 256, 10))
     load_npz(str(out / "model.npz"), model)
     _, test = nnrun.datasets.get_digits()
     x, t = nnrun.dataset.concat_examples(test[:])
@@ -95,6 +95,7 @@ def test_learns_and_says_what_it_does(tmp_path, capsys):
         "model.npz",
         "snapshot_epoch_7.npz",
         "snapshot_epoch_8.npz",
+        "training.json",
     ]
     for name in "accuracy.png", "loss.png":
         assert imread(out / name).std() > 0.01
@@ -247,6 +248,19 @@ def test_unknown_device(tmp_path, capsys, device):
     assert error.startswith(f"error: --device {device}: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gan", "there are mlp, cnn; a model of your own is named FILE.py:NAME"),
+        ("nowhere.py:Net", "nowhere.py"),
+        ("no_such_module:Net", "No module named 'no_such_module'"),
+        ("nnrun.links:NoSuchLink", "nnrun.links has no class or function NoSuchLink"),
+    ],
+)
+def test_unknown_model(tmp_path, capsys, name, message):
+    assert message in fails(capsys, arguments(tmp_path, "--model", name))
+
+
 def test_unusable_folder_of_results(tmp_path, capsys):
     (tmp_path / "file").touch()
     error = fails(capsys, arguments(tmp_path / "file" / "out"))
@@ -282,7 +296,7 @@ def test_wrong_snapshots(tmp_path, capsys):
         ("--unit", "x"),
         ("--seed", "-1"),
         ("--dataset", "cifar"),
-        ("--model", "gan"),
+        ("--ndim", "4"),
     ],
 )
 def test_wrong_options(tmp_path, capsys, option, value):

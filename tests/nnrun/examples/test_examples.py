@@ -53,7 +53,7 @@ RUNS = [
         "multi_device",
         ["--out", "out", "--devices", "0", "1"],
         None,  # chooses devices itself
-        lambda result: result[0] < 1e-6 and log_says("main/loss", falls_below(2.2))(result[1]),
+        lambda result: result[0] < 1e-6 and log_says("main/loss", falls_below(0.5))(result[1]),
     ),
 ]
 

@@ -176,7 +176,7 @@ def test_a_single_number_learns_as_an_array_of_one_does(name):
             link.p = nnrun.Parameter(np.full(shape, 0.5, np.float32))
         optimizer = RULES[name][0]().setup(link)
         for _ in range(3):
-            optimizer.update(lambda: F.sum(F.sigmoid(link.p)))
+            optimizer.update(lambda p: F.sum(F.sigmoid(p)), link.p)
         finals.append(float(link.p.array.sum()))
     assert finals[0] == finals[1] != 0.5
 

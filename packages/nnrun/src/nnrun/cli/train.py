@@ -3,8 +3,9 @@
 It prints the device, the data set, a progress bar, a table by epoch and the test
 accuracy, and leaves in the folder of results: ``log`` (JSON), ``accuracy.png`` and
 ``loss.png``, ``snapshot_epoch_N.npz`` (to go on from with ``--resume``) and
-``model.npz``.  One seed makes one training: the same on every run with NumPy, and
-the same parameters to begin with and the same batches on every device.
+``model.npz`` with ``training.json``, which the other commands read.  One seed makes
+one training: the same on every run with NumPy, and the same parameters to begin with
+and the same batches on every device.
 """
 
 from __future__ import annotations
@@ -13,46 +14,38 @@ import argparse
 import os
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import nnrun.links as L
 import nnrun.optimizers as optimizers
-from nnrun import backend
+from nnrun.cli.common import (
+    Description,
+    add_device,
+    describe_device,
+    get_device,
+    load_images,
+)
 from nnrun.cli.errors import UsageError
-from nnrun.cli.models import MODELS
+from nnrun.cli.models import MODELS, find_model
 from nnrun.config import no_backprop_mode, using_config
 from nnrun.dataset.convert import concat_examples
-from nnrun.datasets.idx import IdxError
 from nnrun.datasets.image_datasets import to_datasets
-from nnrun.datasets.images import SOURCES, Images, MissingDatasetError, load
+from nnrun.datasets.images import SOURCES, Images
 from nnrun.iterators import SerialIterator
 from nnrun.serializers import load_npz, save_npz
 from nnrun.training import StandardUpdater, Trainer, extensions
 
 __all__ = ["Job", "add_parser", "make_job"]
 
-# What `--dataset auto` tries, in this order; the last always works.
-_AUTO = ("fashion-mnist", "digits")
 # Evaluation needs no gradients, so larger batches cost little memory; the test sets are
 # multiples of it or smaller, so that the mean over batches is the mean over images.
 _TEST_BATCH = 1000
 
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """What is trained for a data set unless the user says otherwise."""
-
-    epochs: int
-    units: int
-
-
-_RECIPES = {
-    "fashion-mnist": _Recipe(epochs=15, units=256),
-    "mnist": _Recipe(epochs=10, units=256),
-    "digits": _Recipe(epochs=40, units=256),
-}
+# Sweeps over a data set for which the model's design names no number.
+_EPOCHS = 10
 
 # Adam's step size goes down from the first to the last of these over the training.
 _STEP_SIZES = (1e-3, 5e-5)
@@ -64,19 +57,25 @@ def add_parser(commands: Any) -> None:
         "train", help="train a classifier of images", description=__doc__.partition("\n\n")[0]
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "--device",
-        default="auto",
-        help="numpy, cuda:N, host:N (the software GPU), or auto: the first GPU if there is one, "
-        "else what trains fastest without (default: auto)",
-    )
+    add_device(parser)
     parser.add_argument(
         "--dataset",
         default="auto",
         choices=["auto", *SOURCES],
         help="auto is Fashion-MNIST, or the digits that ship if it cannot be had (default: auto)",
     )
-    parser.add_argument("--model", default="mlp", choices=sorted(MODELS), help="default: mlp")
+    parser.add_argument(
+        "--model",
+        default="mlp",
+        help=f"{', '.join(MODELS)}, or FILE.py:NAME or MODULE:NAME of a class or function that, "
+        "called with the number of classes, gives a link from images to scores (default: mlp)",
+    )
+    parser.add_argument(
+        "--ndim",
+        type=int,
+        choices=[1, 2, 3],
+        help="axes of the images that a model of your own takes (default: 3)",
+    )
     parser.add_argument("--unit", type=_positive, help="units of a hidden layer")
     parser.add_argument("--epochs", type=_positive, help="sweeps over the training images")
     parser.add_argument("--batchsize", type=_positive, default=100, help="default: 100")
@@ -110,16 +109,16 @@ class Job:
     trainer: Trainer
     test: Any
     epochs: int
+    description: Description
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the arguments say; return the exit status."""
-    device = _get_device(args.device)
-    print(f"device: {_describe(device)}", flush=True)
-    job = make_job(args, device, _load(args.dataset))
-    layers = "-".join(str(n) for n in _layer_sizes(job.model))
+    device = get_device(args.device)
+    print(f"device: {describe_device(device)}", flush=True)
+    job = make_job(args, device, load_images(args.dataset))
     print(
-        f"model: {args.model} {layers}, {job.model.count_params():,} parameters; Adam, "
+        f"model: {args.model}{_sizes(job.model)}, {job.model.count_params():,} parameters; Adam, "
         f"{job.epochs} epochs, batches of {args.batchsize}, seed {args.seed}",
         flush=True,
     )
@@ -127,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
         _resume(args.resume, job)
     try:
         os.makedirs(args.out, exist_ok=True)
+        job.description.write(Path(args.out))
     except OSError as error:
         raise UsageError(f"--out {args.out}: {error}") from error
     try:
@@ -164,12 +164,21 @@ def make_job(args: argparse.Namespace, device: Any, images: Images) -> Job:
     -------
     Job
     """
-    recipe = _RECIPES[images.source.name]
-    epochs = args.epochs or recipe.epochs
-    train, test = to_datasets(images)
+    design = find_model(args.model, args.ndim)
+    source = images.source
+    epochs = args.epochs or design.epochs.get(source.name, _EPOCHS)
+    units = args.unit or design.units
+    train, test = to_datasets(images, ndim=design.ndim)
     np.random.seed(args.seed)
-    n_in, n_out = train[0][0].size, len(images.source.classes)
-    model = L.Classifier(MODELS[args.model](n_in, args.unit or recipe.units, n_out))
+    shape = train[0][0].shape
+    description = Description(
+        args.model, units, design.ndim, source.name, shape, source.classes, source.levels
+    )
+    model = L.Classifier(description.make())
+    if any(param.array is None for param in model.params()):
+        # Sizes that a model finds at its first batch are found now, on the CPU as all others.
+        with no_backprop_mode(), using_config("train", False):
+            model.predictor(concat_examples(test[:1])[0])
     optimizer = optimizers.Adam(alpha=_STEP_SIZES[0])
     optimizer.setup(model)
     train_iterator = SerialIterator(train, args.batchsize, seed=args.seed)
@@ -178,7 +187,7 @@ def make_job(args: argparse.Namespace, device: Any, images: Images) -> Job:
     trainer = Trainer(updater, (epochs, "epoch"), out=args.out)
     for extension in _extensions(test_iterator, model, device, epochs, not args.no_progress):
         trainer.extend(extension)
-    return Job(images, device, model, trainer, test, epochs)
+    return Job(images, device, model, trainer, test, epochs, description)
 
 
 def _extensions(
@@ -212,43 +221,12 @@ def _extensions(
     return added
 
 
-def _get_device(spec: str) -> Any:
-    try:
-        device = backend.get_device(spec)
-        device.use()
-    except (ValueError, RuntimeError, ImportError) as error:
-        raise UsageError(f"--device {spec}: {error}") from error
-    return device
-
-
-def _describe(device: Any) -> str:
-    if device.xp is np:
-        return f"numpy (NumPy {np.__version__})"
-    return f"{device.name} (ndgpu {device.xp.__version__})"
-
-
-def _load(dataset: str) -> Images:
-    """Load the data set asked for, and print which it is and from where."""
-    *first, last = _AUTO if dataset == "auto" else (dataset,)
-    try:
-        for name in first:
-            try:
-                return _announced(load(name))
-            except MissingDatasetError as error:
-                print(f"data: {error}", flush=True)
-        return _announced(load(last))
-    except (MissingDatasetError, IdxError) as error:
-        raise UsageError(str(error)) from error
-
-
-def _announced(images: Images) -> Images:
-    print(f"data: {images.describe()}", flush=True)
-    return images
-
-
-def _layer_sizes(model: Any) -> list[int]:
+def _sizes(model: Any) -> str:
+    """The widths of the layers, where all are linear."""
     weights = [param.shape for name, param in model.namedparams() if name.endswith("/W")]
-    return [weights[0][1], *(shape[0] for shape in weights)]
+    if not weights or any(len(shape) != 2 for shape in weights):
+        return ""
+    return " " + "-".join(str(n) for n in [weights[0][1], *(shape[0] for shape in weights)])
 
 
 def _resume(path: str, job: Job) -> None:

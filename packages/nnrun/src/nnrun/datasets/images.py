@@ -28,7 +28,16 @@ import numpy as np
 from nnrun.dataset.download import DownloadError, download, get_dataset_root, md5_of
 from nnrun.datasets.idx import IdxError, content_sha256, read_idx
 
-__all__ = ["FILES", "SOURCES", "Images", "MissingDatasetError", "Source", "load", "load_images"]
+__all__ = [
+    "FILES",
+    "SOURCES",
+    "Images",
+    "MissingDatasetError",
+    "Source",
+    "find",
+    "load",
+    "load_images",
+]
 
 #: The four files of a data set: images and labels to train on, images and labels to test on.
 FILES = (
@@ -193,18 +202,42 @@ def load(name: str) -> Images:
     >>> images.train_images.shape, images.test_labels.shape
     ((1497, 8, 8), (300,))
     """
+    folder = find(name)
+    source = SOURCES[name]
+    if folder is not None:
+        return _read(source, folder, str(folder) if source.url else "the package")
+    url = _download(source, _folders(name))
+    cache = _cache(name)
+    return _read(source, cache, f"{url}, kept in {cache}")
+
+
+def find(name: str) -> Path | None:
+    """Return the folder that a data set would be read from, None if it is nowhere.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`.
+
+    Raises
+    ------
+    ValueError
+        If no data set has that name.
+
+    Examples
+    --------
+    >>> find("digits").name
+    'digits'
+    """
     source = SOURCES.get(name)
     if source is None:
         raise ValueError(f"no data set is named {name!r}; there are {', '.join(SOURCES)}")
     if source.url is None:
-        return _read(source, _SHIPPED / name, "the package")
-    looked_at = _folders(name)
-    for folder in looked_at:
+        return _SHIPPED / name
+    for folder in _folders(name):
         if any(_find(folder, file) for file in FILES):
-            return _read(source, folder, str(folder))
-    url = _download(source, looked_at)
-    cache = _cache(name)
-    return _read(source, cache, f"{url}, kept in {cache}")
+            return folder
+    return None
 
 
 def load_images(folder: str | os.PathLike[str], name: str) -> Images:
