@@ -11,6 +11,7 @@ from ndgpu.core import casts, layout, views
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.sorting import sort
+from ndgpu.core.placement import as_device
 from ndgpu.core.transfer import array, asarray
 from ndgpu.core.ufuncs import TABLE
 
@@ -101,16 +102,29 @@ def sort_complex(a: Any) -> ndarray:
 def astype(x: ndarray, dtype: Any, /, *, copy: bool = True, device: Any = None) -> ndarray:
     """Return an array cast to `dtype`, as the array API has it.
 
+    Parameters
+    ----------
+    x : ndarray
+    dtype : dtype-like
+    copy : bool
+        Whether to copy where neither the dtype nor the device changes.
+    device : ndgpu.cuda.Device or int, optional
+        Where the result shall be; by default where `x` is.
+
     Raises
     ------
     TypeError
         If `x` is no device array.
+    ValueError
+        If `device` is no device.
     """
     if not isinstance(x, ndarray):
         raise TypeError(f"Input should be a device array. It is a {type(x).__name__} instead.")
-    if device is not None and device not in ("cpu", x.device, x.device_id):
-        raise ValueError(f"astype: `x` is on {x.device}, not on {device!r}")
-    return casts.astype(x, dtype, copy=copy)
+    target = x.device if device is None else as_device(device)
+    if target != x.device:
+        return asarray(x, dtype, device=target)
+    with target:
+        return casts.astype(x, dtype, copy=copy)
 
 
 def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> ndarray:
