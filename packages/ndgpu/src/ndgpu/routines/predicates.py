@@ -10,8 +10,8 @@ import numpy as np
 from ndgpu.core import casts, layout, views
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
-from ndgpu.core.sorting import sort
 from ndgpu.core.placement import as_device
+from ndgpu.core.sorting import sort
 from ndgpu.core.transfer import array, asarray
 from ndgpu.core.ufuncs import TABLE
 
