@@ -105,6 +105,8 @@ from ndgpu import linalg as linalg
 from ndgpu import random as random
 from ndgpu.core import ufunc_methods as _ufunc_methods
 from ndgpu.core import ufuncs as _ufuncs
+from ndgpu.core.fusion import FusionWarning as FusionWarning
+from ndgpu.core.fusion import fuse as fuse
 from ndgpu.core.indexing import repeat as repeat
 from ndgpu.core.indexing import take as take
 from ndgpu.core.moments import mean as mean

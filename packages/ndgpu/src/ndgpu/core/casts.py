@@ -23,6 +23,7 @@ __all__ = [
     "astype",
     "copy",
     "copy_into",
+    "copy_kernel",
     "copy_where",
     "fill",
     "overlaps",
@@ -38,6 +39,11 @@ def _cast_kernel(source: np.dtype, target: np.dtype) -> Elementwise:
         (Operand("x", source), Operand("y", target, "out")),
         f"y = {convert('x', source, target)};",
     )
+
+
+def copy_kernel(dtype: np.dtype) -> Elementwise:
+    """Return the kernel that copies arrays of a dtype."""
+    return _cast_kernel(dtype, dtype)
 
 
 # A copy moves bytes whatever they mean: one kernel for each size of element.

@@ -55,6 +55,7 @@ from ndgpu import config, runtime
 from ndgpu.compile import Bound, get_module
 from ndgpu.compile.dtypes import pack_code
 from ndgpu.kernels import geometry, planning
+from ndgpu.kernels.recording import Intercepted
 from ndgpu.kernels.source import generate
 from ndgpu.kernels.spec import STREAMED, Operand, Spec, Variant
 
@@ -104,6 +105,12 @@ class Elementwise:
         Threads of a block.
     generated : bool, optional
         Whether all of the code is ndgpu's own, and none a user's.
+
+    Attributes
+    ----------
+    name, operands, options, generated
+        As given.
+    spec : Spec
     """
 
     def __init__(
@@ -124,7 +131,7 @@ class Elementwise:
     ) -> None:
         self.name = name
         self.operands = tuple(operands)
-        self._spec = Spec(
+        self.spec = Spec(
             re.sub(r"\W", "_", name),
             self.operands,
             operation,
@@ -135,9 +142,9 @@ class Elementwise:
             dict(types or {}),
             tuple(headers),
         )
-        self._options = tuple(options)
+        self.options = tuple(options)
         self._block = block
-        self._generated = generated
+        self.generated = generated
         kinds = [operand.kind for operand in self.operands]
         self._raw = any(kind in ("raw", "rawout") for kind in kinds)
         self._all_arrays = all(kind in ("in", "out") for kind in kinds)
@@ -177,7 +184,11 @@ class Elementwise:
         OverflowError
             If a Python integer does not fit its scalar operand's dtype.
         """
-        pointer = (runtime.get_current_stream() if stream is None else stream).ptr
+        try:
+            pointer = (runtime.get_current_stream() if stream is None else stream).ptr
+        except Intercepted as record:
+            record.recorder.elementwise(self, args, shape)
+            return
         flat = not self._raw and not self._uses_ind
         if flat:
             for k in self._looped:
@@ -237,10 +248,8 @@ class Elementwise:
         key = (device_id, variant)
         bound = self._variants.get(key)
         if bound is None:
-            source, entry, static_codes = generate(self._spec, variant)
-            module = get_module(
-                source, self._options, name=f"{entry}.cu", generated=self._generated
-            )
+            source, entry, static_codes = generate(self.spec, variant)
+            module = get_module(source, self.options, name=f"{entry}.cu", generated=self.generated)
             codes = [
                 pack_code(operand.dtype) if operand.kind == "scalar" else "Q"
                 for operand in self.operands

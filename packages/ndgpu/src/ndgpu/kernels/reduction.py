@@ -56,6 +56,7 @@ from ndgpu.kernels import geometry
 from ndgpu.kernels.elementwise import Shown, number
 from ndgpu.kernels.layout import broadcast_strides, round_rank
 from ndgpu.kernels.planning import plan_loop
+from ndgpu.kernels.recording import Intercepted
 from ndgpu.kernels.reduction_layout import (
     COLUMN_CHUNK,
     INT32,
@@ -136,6 +137,12 @@ class Reduction:
     headers, options : sequence of str, optional
     generated : bool, optional
         As in `ndgpu.kernels.elementwise.Elementwise`.
+
+    Attributes
+    ----------
+    name, options, generated
+        As given.
+    spec : ReductionSpec
     """
 
     def __init__(
@@ -156,7 +163,7 @@ class Reduction:
         generated: bool = True,
     ) -> None:
         self.name = name
-        self._spec = ReductionSpec(
+        self.spec = ReductionSpec(
             re.sub(r"\W", "_", name),
             tuple(inputs),
             (outputs,) if isinstance(outputs, Operand) else tuple(outputs),
@@ -169,8 +176,8 @@ class Reduction:
             dict(types or {}),
             tuple(headers),
         )
-        self._options = tuple(options)
-        self._generated = generated
+        self.options = tuple(options)
+        self.generated = generated
         self._keep_order = re.search(r"\b_j\b", map_expr) is not None
         self._scalars = [
             (k, operand) for k, operand in enumerate(inputs) if operand.kind == "scalar"
@@ -212,9 +219,13 @@ class Reduction:
         if stream is not None:
             with stream:  # scratch memory belongs to the stream that uses it
                 return self.launch(args, out, shape, axes)
-        outs = (out,) if len(self._spec.outputs) == 1 and not isinstance(out, tuple) else out
+        outs = (out,) if len(self.spec.outputs) == 1 and not isinstance(out, tuple) else out
+        try:
+            pointer = runtime.get_current_stream().ptr
+        except Intercepted as record:
+            return record.recorder.reduction(self, args, outs, shape, axes)
         device_id = runtime.current_device_id()
-        inputs = self._spec.inputs
+        inputs = self.spec.inputs
         arrays = [x for x, o in zip(args, inputs, strict=True) if o.kind == "in"]
         key = (device_id, shape, axes, *[(a.shape, a.strides) for a in (*arrays, *outs)])
         ready = self._plans.get(key)
@@ -225,7 +236,6 @@ class Reduction:
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
             ready = self._plans[key] = planned
-        pointer = runtime.get_current_stream().ptr
         scalars = [number(args[k], operand) for k, operand in self._scalars]
         values = [
             number(x, o) if o.kind == "scalar" else x.ptr for x, o in zip(args, inputs, strict=True)
@@ -255,7 +265,7 @@ class Reduction:
         count = prod(reduced)
         if 0 in kept:
             return None
-        if count == 0 and self._spec.identity is None:
+        if count == 0 and self.spec.identity is None:
             raise ValueError(
                 f"zero-size array to reduction operation {self.name} which has no identity"
             )
@@ -313,7 +323,7 @@ class Reduction:
 
     def _has_tiles(self, layout: Layout) -> bool:
         """Whether the leading input's neighbours in memory are neighbouring outputs."""
-        item = self._spec.arrays[layout.lead].dtype.itemsize if layout.rstrides else 0
+        item = self.spec.arrays[layout.lead].dtype.itemsize if layout.rstrides else 0
         return (
             layout.kdims[-1] >= _TILE
             and layout.reduced >= _TILE_ROWS
@@ -401,7 +411,7 @@ class Reduction:
         pad = kept_rank - len(layout.kdims)
         classes: tuple[str, ...] = ()
         if first:
-            items = [o.dtype.itemsize for o in self._spec.arrays]
+            items = [o.dtype.itemsize for o in self.spec.arrays]
             classes = inner_classes(layout.rstrides, items)
             if rank > 1:
                 classes = ("p",) * len(classes)
@@ -429,10 +439,10 @@ class Reduction:
         items: list[int] = []
         if first:
             strides += layout.kept_in
-            items += [o.dtype.itemsize for o in self._spec.arrays]
+            items += [o.dtype.itemsize for o in self.spec.arrays]
         if last:
             strides += layout.kept_out
-            items += [o.dtype.itemsize for o in self._spec.outputs]
+            items += [o.dtype.itemsize for o in self.spec.outputs]
         return strides, items
 
     def _bound(self, device_id: int, variant: ReductionVariant, layout: Layout) -> Bound:
@@ -440,15 +450,13 @@ class Reduction:
         variant = variant._replace(narrow=self._keep_order and layout.reduced <= INT32)
         bound = self._bounds.get((device_id, variant))
         if bound is None:
-            source, entry, codes = generate(self._spec, variant)
-            module = get_module(
-                source, self._options, name=f"{entry}.cu", generated=self._generated
-            )
+            source, entry, codes = generate(self.spec, variant)
+            module = get_module(source, self.options, name=f"{entry}.cu", generated=self.generated)
             function = module.get_function(entry)
-            values = [pack_code(o.dtype) if o.kind == "scalar" else "Q" for o in self._spec.inputs]
+            values = [pack_code(o.dtype) if o.kind == "scalar" else "Q" for o in self.spec.inputs]
             if not variant.first:
                 values = [*[pack_code(o.dtype) for _, o in self._scalars], "Q"]
-            values += ["Q"] * (len(self._spec.outputs) if variant.last else 1)
+            values += ["Q"] * (len(self.spec.outputs) if variant.last else 1)
             kind = Shown if config.value("NDGPU_DEBUG") else Bound
             bound = self._bounds[device_id, variant] = kind(function, (*codes, *values))
         return bound
