@@ -217,6 +217,8 @@ WRITERS = {
     "simple": snapshot_writers.SimpleWriter,
     "thread": snapshot_writers.ThreadWriter,
     "queue": snapshot_writers.ThreadQueueWriter,
+    "process": snapshot_writers.ProcessWriter,
+    "process queue": snapshot_writers.ProcessQueueWriter,
 }
 
 
@@ -251,6 +253,30 @@ def test_an_error_of_writing_is_raised_in_the_training(tmp_path, name):
     with pytest.raises(OSError, match="disk full"):
         make(tmp_path, snapshot, stop=(1, "epoch")).run(show_loop_exception_msg=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_dies_while_it_writes_is_an_error(tmp_path):
+    def save(path, target):
+        Path(path).write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    snapshot = extensions.snapshot(save, "one", writer=snapshot_writers.ProcessWriter())
+    with pytest.raises(RuntimeError, match=r"was writing .*one died \(exit code -9\)"):
+        make(tmp_path, snapshot, stop=(1, "epoch")).run(show_loop_exception_msg=False)
+    assert not (tmp_path / "one").exists()
+
+
+def test_an_error_that_cannot_be_sent_is_told(tmp_path):
+    class Unusual(OSError):
+        def __reduce__(self):
+            raise TypeError("not to be sent")
+
+    def save(path, target):
+        raise Unusual("disk on fire")
+
+    snapshot = extensions.snapshot(save, "one", writer=snapshot_writers.ProcessWriter())
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        make(tmp_path, snapshot, stop=(1, "epoch")).run(show_loop_exception_msg=False)
 
 
 def test_the_training_goes_on_while_a_snapshot_is_written(tmp_path):

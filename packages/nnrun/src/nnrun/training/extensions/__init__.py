@@ -20,6 +20,7 @@ from nnrun.training.extensions.shifts import (
     WarmupShift,
 )
 from nnrun.training.extensions.snapshot import snapshot, snapshot_object
+from nnrun.training.extensions.tensorboard_report import TensorBoardReport
 from nnrun.training.extensions.unchain_variables import unchain_variables
 from nnrun.training.extensions.value_observation import observe_lr, observe_value
 from nnrun.training.extensions.variable_statistics_plot import VariableStatisticsPlot
@@ -40,6 +41,7 @@ __all__ = [
     "PrintReport",
     "ProgressBar",
     "StepShift",
+    "TensorBoardReport",
     "VariableStatisticsPlot",
     "WarmupShift",
     "observe_lr",

@@ -1,4 +1,4 @@
-"""Who writes a snapshot's file: the training's own thread, or one beside it.
+"""Who writes a snapshot's file: the training's own thread, one beside it, or a process.
 
 What is guaranteed whoever writes: the file appears under its name whole or not at all; what
 is written is the state at the moment of the snapshot, because it is copied before the training
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,14 @@ from typing import Any
 
 from nnrun.serializers import DictionarySerializer, save_npz
 
-__all__ = ["SimpleWriter", "ThreadQueueWriter", "ThreadWriter", "Writer"]
+__all__ = [
+    "ProcessQueueWriter",
+    "ProcessWriter",
+    "SimpleWriter",
+    "ThreadQueueWriter",
+    "ThreadWriter",
+    "Writer",
+]
 
 _Task = Callable[[], None]
 
@@ -72,7 +80,7 @@ class Writer:
         save, frozen = self.savefun or savefun, self._frozen(target)
 
         def task() -> None:
-            write_whole(path, frozen, save)
+            self._write(path, frozen, save)
             if done is not None:
                 done()
 
@@ -81,6 +89,9 @@ class Writer:
     def _frozen(self, target: Any) -> Any:
         """What may be written while the training goes on."""
         return _State(target)
+
+    def _write(self, path: Path, target: Any, save: Callable[[str, Any], Any]) -> None:
+        write_whole(path, target, save)
 
     def _run(self, task: _Task) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define _run")
@@ -175,6 +186,71 @@ class ThreadWriter(ThreadQueueWriter):
     ----------
     savefun : callable, optional
         ``savefun(path, target)``; the snapshot's if not given.
+    """
+
+    def __init__(self, savefun: Callable[[str, Any], Any] | None = None) -> None:
+        super().__init__(savefun, most=1)
+
+
+class ProcessQueueWriter(ThreadQueueWriter):
+    """Writes in processes, snapshot after snapshot: compression and all, on another core.
+
+    A thread starts a process for each snapshot and waits for it.  It is forked where the
+    system can, so that `savefun` may be anything; there it must not touch a device.
+
+    Parameters
+    ----------
+    savefun : callable, optional
+        ``savefun(path, target)``; the snapshot's if not given.
+    most : int, default 4
+        How many snapshots may wait; the training waits before there are more.
+    """
+
+    def _write(self, path: Path, target: Any, save: Callable[[str, Any], Any]) -> None:
+        import multiprocessing
+
+        can_fork = "fork" in multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("fork" if can_fork else "spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_write_and_tell, args=(theirs, path, target, save))
+        with warnings.catch_warnings():
+            # Python 3.12 warns of forks among threads; the child only ever saves.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process.start()
+        theirs.close()
+        try:
+            error = ours.recv()
+        except EOFError:
+            process.join()
+            error = RuntimeError(
+                f"the process that was writing {path} died (exit code {process.exitcode})"
+            )
+        process.join()
+        ours.close()
+        if error is not None:
+            raise error
+
+
+def _write_and_tell(pipe: Any, path: Path, target: Any, save: Callable[[str, Any], Any]) -> None:
+    """In the process: write, and send the error or None."""
+    try:
+        write_whole(path, target, save)
+        error = None
+    except BaseException as caught:
+        error = caught
+    try:
+        pipe.send(error)
+    except Exception:  # an error that cannot be sent as it is
+        pipe.send(RuntimeError(f"writing {path} failed: {error!r}"))
+
+
+class ProcessWriter(ProcessQueueWriter):
+    """Writes in another process, one snapshot at a time; the next one waits for it.
+
+    Parameters
+    ----------
+    savefun : callable, optional
+        As for `ProcessQueueWriter`.
     """
 
     def __init__(self, savefun: Callable[[str, Any], Any] | None = None) -> None:
