@@ -91,21 +91,21 @@ class Replay:
         self._pointers: list[Any] = []
 
     def play(self, start: int = 0, end: int | None = None) -> float:
-        """Do what the events from `start` to `end` say; return the seconds that took."""
+        """Do what the events from `start` to `end` say; return the seconds of the processor that took."""
         pointers, malloc = self._pointers, self._malloc
         append = pointers.append
         part = self._events[start:end]
-        began = time.perf_counter()
+        began = time.process_time()
         for event in part:
             if event > 0:
                 append(malloc(event))
             else:
                 pointers[event] = None
-        return time.perf_counter() - began
+        return time.process_time() - began
 
 
 def replay(events: list[int], malloc: Callable[[int], Any]) -> float:
-    """Ask `malloc` for what the whole trace says; return the seconds that took."""
+    """Ask `malloc` for what the whole trace says; return the seconds of the processor that took."""
     return Replay(events, malloc).play()
 
 

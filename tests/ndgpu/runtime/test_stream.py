@@ -131,7 +131,7 @@ def test_null_and_ptds_exclude_each_other() -> None:
 
 def test_the_stream_of_the_thread() -> None:
     host = np.zeros(4, np.uint8)
-    with rt.Stream.ptd as stream:
+    with rt.Stream.ptds as stream:
         pointer = rt.alloc(4)
         pointer.memset(9, 4)
         pointer.copy_to_host(host.ctypes.data, 4)
@@ -197,12 +197,12 @@ def test_default_streams_by_handle_are_the_same_places() -> None:
         assert pointer.ptr != address
         address = pointer.ptr
         del pointer
-    with rt.Stream.ptd:
+    with rt.Stream.ptds:
         assert pool.malloc(512).ptr == address
     seen: list[int] = []
 
     def work() -> None:
-        with rt.Stream.ptd:
+        with rt.Stream.ptds:
             seen.append(pool.malloc(512).ptr)
 
     thread = threading.Thread(target=work)

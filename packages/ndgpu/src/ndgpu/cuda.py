@@ -23,6 +23,7 @@ from ndgpu.runtime import CUDADriverError as CUDADriverError
 from ndgpu.runtime import Device as Device
 from ndgpu.runtime import Event as Event
 from ndgpu.runtime import ExternalStream as ExternalStream
+from ndgpu.runtime import Graph as Graph
 from ndgpu.runtime import ManagedMemory as ManagedMemory
 from ndgpu.runtime import Memory as Memory
 from ndgpu.runtime import MemoryPointer as MemoryPointer
@@ -53,6 +54,7 @@ __all__ = [
     "Device",
     "Event",
     "ExternalStream",
+    "Graph",
     "ManagedMemory",
     "Memory",
     "MemoryPointer",

@@ -20,6 +20,7 @@ from ndgpu.runtime.context import current_device_id, device_count
 from ndgpu.runtime.device import Device, is_available
 from ndgpu.runtime.errors import CUDADriverError, OutOfMemoryError, check
 from ndgpu.runtime.event import Event, get_elapsed_time
+from ndgpu.runtime.graph import Graph
 from ndgpu.runtime.memory import (
     BaseMemory,
     ManagedMemory,
@@ -39,6 +40,7 @@ __all__ = [
     "Device",
     "Event",
     "ExternalStream",
+    "Graph",
     "ManagedMemory",
     "Memory",
     "MemoryPointer",

@@ -46,11 +46,13 @@ class Place:
     new stream the handle of a destroyed one, so the handle itself would not do.
     """
 
-    __slots__ = ("device_id", "retired", "stream_ptr")
+    __slots__ = ("device_id", "held", "retired", "stream_ptr")
 
     def __init__(self, device_id: int, stream_ptr: int) -> None:
         self.device_id = device_id
         self.stream_ptr = stream_ptr
+        # Whether a graph uses the memory: none of it may go elsewhere, free or not.
+        self.held = False
         # Once the stream is destroyed: the Event at the end of its work.
         self.retired: Any = None
 

@@ -7,14 +7,11 @@ destroyed with the object; work that waits for it is not disturbed.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ndgpu import driver
 from ndgpu.runtime import context
 from ndgpu.runtime.errors import CUDADriverError, check
-
-if TYPE_CHECKING:
-    from ndgpu.runtime.stream import Stream
 
 __all__ = ["Event", "get_elapsed_time"]
 
@@ -81,7 +78,7 @@ class Event:
     def __repr__(self) -> str:
         return f"<Event {self.ptr:#x} of device {self.device_id}>"
 
-    def record(self, stream: Stream | None = None) -> None:
+    def record(self, stream: Any | None = None) -> None:
         """Set the mark behind the work that a stream has been given so far.
 
         Parameters

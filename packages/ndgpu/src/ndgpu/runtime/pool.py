@@ -371,7 +371,7 @@ class MemoryPool:
 
 def _give_back(pool: _DevicePool, arena: Arena, goal: int = 0) -> None:
     """Give unused chunks back to where they came from until the arena has `goal` bytes left."""
-    if arena.total <= goal:
+    if arena.total <= goal or arena.place.held:
         return
     for chunk in arena.detach_unused(goal):
         pool.total -= chunk.size

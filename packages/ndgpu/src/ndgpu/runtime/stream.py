@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from ndgpu import driver
-from ndgpu.runtime import context
+from ndgpu.runtime import context, graph
 from ndgpu.runtime.context import Place
 from ndgpu.runtime.errors import CUDADriverError, check
 from ndgpu.runtime.event import Event, query
@@ -45,6 +45,9 @@ class _BaseStream:
 
     def place_on(self, device_id: int) -> Place:
         """Return the `Place` that memory pools keep this stream's memory under."""
+        captured = graph.captured_place(self.ptr, device_id)
+        if captured is not None:
+            return captured
         if self.ptr in _LEGACY:
             return context.null_place(device_id)
         if self.ptr == _PER_THREAD:
@@ -130,7 +133,7 @@ class _BaseStream:
         """
         if event is None:
             event = Event()
-        event.record(self)  # type: ignore[arg-type]
+        event.record(self)
         return event
 
     def wait_event(self, event: Event) -> None:
@@ -141,8 +144,55 @@ class _BaseStream:
         event : Event
             A recorded event, of any device.
         """
-        context.current_device_id()
+        device_id = context.current_device_id()
         check(driver.cuStreamWaitEvent(self.ptr, event.ptr, 0))
+        if graph.under_way():  # it may have joined a capture by this
+            graph.follow(self.ptr, device_id if self.device_id < 0 else self.device_id)
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        """Take down what the stream is given from now on, in place of running it.
+
+        Streams that wait for an event of this one take part in the capture, and this one must
+        wait for an event of theirs before the end.  What cannot be taken down raises an error
+        and spoils the capture: to wait for the stream, to copy to the host, to use the null
+        stream (unless this stream is ``non_blocking``).
+
+        Parameters
+        ----------
+        mode : int, optional
+            Of ``CUstreamCaptureMode``: 0 to forbid meanwhile, in all threads, calls that may
+            wait for the device, 1 in this thread alone, 2 (the default) nowhere.  The pool may
+            have to ask the driver for memory, which only the last allows.
+
+        Raises
+        ------
+        CUDADriverError
+            If this is the null stream, or is being captured already.
+        """
+        device_id = context.current_device_id()
+        graph.begin(self.ptr, device_id if self.device_id < 0 else self.device_id, mode)
+
+    def end_capture(self) -> graph.Graph:
+        """Run what the stream is given again, and return what was taken down.
+
+        Returns
+        -------
+        Graph
+            Ready to be launched.
+
+        Raises
+        ------
+        CUDADriverError
+            If the stream was not being captured, if something spoilt the capture, or if a
+            stream that took part was not waited for.
+        """
+        device_id = context.current_device_id()
+        return graph.end(self.ptr, device_id if self.device_id < 0 else self.device_id)
+
+    def is_capturing(self) -> bool:
+        """Tell whether what the stream is given is taken down in place of running."""
+        context.current_device_id()
+        return bool(check(driver.cuStreamIsCapturing(self.ptr)))
 
     def launch_host_func(self, callback: Callable[[Any], object], arg: Any = None) -> None:
         """Call ``callback(arg)`` on the processor once the work given so far is complete.
@@ -208,8 +258,8 @@ class Stream(_BaseStream):
         The driver's handle; 0 for the null stream.
     device_id : int
         The device that was current when the stream was made; -1 for `null` and
-        `ptd`, which exist on every device.
-    null, ptd : Stream
+        `ptds`, which exist on every device.
+    null, ptds : Stream
         The null stream, and the default stream of the calling thread.
 
     Raises
@@ -235,7 +285,7 @@ class Stream(_BaseStream):
     __slots__ = ("_owned",)
 
     null: ClassVar[Stream]
-    ptd: ClassVar[Stream]
+    ptds: ClassVar[Stream]
 
     def __init__(
         self,
@@ -265,6 +315,7 @@ class Stream(_BaseStream):
             return
         # A finaliser has nobody to tell; the handle is gone either way.
         with contextlib.suppress(CUDADriverError), context.entered(self.device_id):
+            graph.forget(self.ptr, self.device_id)
             if self._place is not None:
                 # Memory freed in this stream may go elsewhere once its work is done.
                 end = Event(disable_timing=True)
@@ -333,7 +384,7 @@ def get_current_stream(device_id: int | None = None) -> Any:
 
 
 Stream.null = Stream(null=True)
-Stream.ptd = Stream(ptds=True)
+Stream.ptds = Stream(ptds=True)
 
 _external_places: dict[tuple[int, int], Place] = {}
 _own_places = threading.local()
