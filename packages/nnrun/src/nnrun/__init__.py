@@ -16,25 +16,37 @@ array([2., 4., 6.], dtype=float32)
 """
 
 # isort: off
+from typing import TYPE_CHECKING
+
 from nnrun import backend as backend
 from nnrun import backends as backends
 from nnrun import core as core
 from nnrun import cuda as cuda
 from nnrun import functions as functions
-from nnrun import function_hooks as function_hooks
-from nnrun import gradient_check as gradient_check
 from nnrun import initializers as initializers
 from nnrun import links as links
-from nnrun import link_hooks as link_hooks
 from nnrun import optimizer_hooks as optimizer_hooks
 from nnrun import optimizers as optimizers
 from nnrun import serializers as serializers
-from nnrun import testing as testing
 from nnrun import utils as utils
-from nnrun import dataset as dataset
-from nnrun import datasets as datasets
-from nnrun import iterators as iterators
-from nnrun import training as training
+
+if TYPE_CHECKING:
+    # Imported when first named (see `_LATER`): a program that only computes does without them.
+    from nnrun import dataset as dataset
+    from nnrun import datasets as datasets
+    from nnrun import distributions as distributions
+    from nnrun import function_hooks as function_hooks
+    from nnrun import gradient_check as gradient_check
+    from nnrun import iterators as iterators
+    from nnrun import link_hooks as link_hooks
+    from nnrun import testing as testing
+    from nnrun import training as training
+    from nnrun.distribution import (
+        Distribution as Distribution,
+        cross_entropy as cross_entropy,
+        kl_divergence as kl_divergence,
+        register_kl as register_kl,
+    )
 
 # isort: on
 from nnrun.backend import get_array_module, get_device, using_device
@@ -77,17 +89,34 @@ from nnrun.serializer import AbstractSerializer, Deserializer, Serializer
 
 __version__ = "0.1.0"
 
-# Imported when first named: a program that only computes does without them.
-_LATER = ("dataset", "datasets", "iterators", "training")
+_LATER = (
+    "dataset",
+    "datasets",
+    "distributions",
+    "function_hooks",
+    "gradient_check",
+    "iterators",
+    "link_hooks",
+    "testing",
+    "training",
+)
+_LATER_NAMES = {
+    "Distribution": "nnrun.distribution",
+    "cross_entropy": "nnrun.distribution",
+    "kl_divergence": "nnrun.distribution",
+    "register_kl": "nnrun.distribution",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name in _LATER:
-        import importlib
+    import importlib
 
+    if name in _LATER:
         return importlib.import_module(f"nnrun.{name}")
+    if name in _LATER_NAMES:
+        return getattr(importlib.import_module(_LATER_NAMES[name]), name)
     raise AttributeError(f"module 'nnrun' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_LATER_NAMES})

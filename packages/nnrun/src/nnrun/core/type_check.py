@@ -18,7 +18,7 @@ Examples
 >>> Dot().apply((np.ones(2), np.ones(3)))
 Traceback (most recent call last):
 ...
-nnrun.utils.type_check.InvalidType: Dot: in_types[0].shape == in_types[1].shape is wanted,
+nnrun.core.type_check.InvalidType: Dot: in_types[0].shape == in_types[1].shape is wanted,
 but (2,) is not (3,)
 """
 
@@ -342,7 +342,7 @@ def expect(*bool_exprs: Any) -> None:
     >>> type_check.expect(n + 1 < 4)
     Traceback (most recent call last):
     ...
-    nnrun.utils.type_check.InvalidType: n + 1 < 4 is wanted, but 4 is not less than 4
+    nnrun.core.type_check.InvalidType: n + 1 < 4 is wanted, but 4 is not less than 4
     """
     for e in bool_exprs:
         if isinstance(e, BoolExpr):
