@@ -20,7 +20,8 @@ FUNCTIONS = [
 ]
 
 UNUSED = {"einsum_call"}  # how NumPy's einsum calls its own einsum_path
-BEYOND_NUMPY = {"device", "descending"}  # keywords that the array API has
+# Keywords that the array API has, and one of CuPy's.
+BEYOND_NUMPY = {"device", "descending", "blocking"}
 WITH_DIFFERENCES = {
     "show_config": "prints what devices there are, in one form only",
 }

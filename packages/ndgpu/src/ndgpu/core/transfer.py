@@ -128,6 +128,7 @@ def array(
     ndmin: int = 0,
     ndmax: int = 0,
     like: Any = None,
+    blocking: bool = False,
 ) -> ndarray:
     """Make a device array from anything NumPy makes an array from, or from a device array.
 
@@ -151,6 +152,8 @@ def array(
         Most axes that nested sequences make; 0 is NumPy's own limit.
     like : object
         Accepted for NumPy's sake.
+    blocking : bool
+        Accepted for CuPy's sake: host memory may always be changed once this returns.
 
     Returns
     -------
@@ -202,6 +205,7 @@ def asarray(
     device: Any = None,
     copy: bool | None = None,
     like: Any = None,
+    blocking: bool = False,
 ) -> ndarray:
     """Return `a` as an array on a device, itself if it is one already; see `array`.
 
@@ -213,6 +217,8 @@ def asarray(
         The current device by default.
     like : object
         Accepted for NumPy's sake.
+    blocking : bool
+        Accepted for CuPy's sake, as in `array`.
 
     Examples
     --------

@@ -478,6 +478,7 @@ def asanyarray(
     device: Any = None,
     copy: bool | None = None,
     like: Any = None,
+    blocking: bool = False,
 ) -> ndarray:
     """Return `a` as a device array; the same as `asarray`."""
     return asarray(a, dtype, order, device=device, copy=copy)

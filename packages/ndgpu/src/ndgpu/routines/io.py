@@ -73,7 +73,7 @@ def load(
     *,
     max_header_size: int = 10000,
 ) -> Any:
-    """Return the array of an ``.npy`` file, or the arrays of an ``.npz`` file.
+    """Return the array of an ``.npy`` file, the arrays of an ``.npz`` file, or what was pickled.
 
     Parameters
     ----------
@@ -83,17 +83,22 @@ def load(
 
     Returns
     -------
-    ndarray or NpzFile
+    ndarray, NpzFile or object
+        An object only where `allow_pickle` is True and the file is a pickle.
 
     Raises
     ------
     ValueError
         If the file holds pickled objects and `allow_pickle` is False.
+    TypeError
+        If the elements have a dtype that no device array can have.
     """
     found = np.load(
         file, mmap_mode, allow_pickle, fix_imports, encoding, max_header_size=max_header_size
     )
-    return asarray(found) if isinstance(found, np.ndarray) else NpzFile(found)
+    if isinstance(found, np.ndarray):
+        return asarray(found)
+    return NpzFile(found) if isinstance(found, np.lib.npyio.NpzFile) else found
 
 
 def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
