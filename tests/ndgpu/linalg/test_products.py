@@ -1,13 +1,11 @@
 """Products of matrices against NumPy, by each of the ways that can run here."""
 
-import ctypes
-
 import numpy as np
 import pytest
 from tests.ndgpu.core.differential import check, compare
+from tests.ndgpu.linalg.fakes import FakeCuBlas, Function
 
 import ndgpu
-from ndgpu import runtime
 from ndgpu.linalg import blas, cublas, kernel
 
 RNG = np.random.default_rng(11)
@@ -126,52 +124,6 @@ def test_the_kernel_adds_up_sixteen_bit_floats_in_float():
     assert c.item() == 3000
 
 
-class FakeCuBlas:
-    """cuBLAS as its documentation has it, on memory that the processor can read."""
-
-    def __init__(self):
-        self.calls = 0
-        for name in ("cublasCreate_v2", "cublasSetStream_v2"):
-            setattr(self, name, _Function(lambda *args: 0))
-        self.cublasGemmStridedBatchedEx = _Function(self.gemm)
-
-    def gemm(
-        self, handle, op_a, op_b, m, n, k, alpha, a, a_type, lda, step_a, b, b_type, ldb, step_b,
-        beta, c, c_type, ldc, step_c, count, compute, algorithm,
-    ):  # fmt: skip
-        self.calls += 1
-        dtype = np.dtype({0: "f4", 1: "f8", 4: "F", 5: "D"}[a_type])
-        runtime.get_current_stream().synchronize()
-
-        def matrix(address, rows, columns, leading, offset, transposed):
-            # Column-major: element (i, j) is at i + j * leading.
-            if transposed:
-                rows, columns = columns, rows
-            assert leading >= max(rows, 1)
-            size = (columns - 1) * leading + rows
-            memory = (ctypes.c_char * (size * dtype.itemsize)).from_address(
-                address + offset * dtype.itemsize
-            )
-            strides = (dtype.itemsize, leading * dtype.itemsize)
-            found = np.ndarray((rows, columns), dtype, memory, strides=strides)
-            return found.T if transposed else found
-
-        for i in range(count):
-            left = matrix(a, m, k, lda, i * step_a, op_a == 1)
-            right = matrix(b, k, n, ldb, i * step_b, op_b == 1)
-            matrix(c, m, n, ldc, i * step_c, False)[...] = left @ right
-        return 0
-
-
-class _Function:
-    def __init__(self, body):
-        self.body = body
-        self.argtypes = None
-
-    def __call__(self, *args):
-        return self.body(*args)
-
-
 @pytest.mark.parametrize("first", LAYOUTS)
 @pytest.mark.parametrize("second", LAYOUTS)
 def test_what_cublas_is_asked_for(first, second, monkeypatch):
@@ -183,14 +135,35 @@ def test_what_cublas_is_asked_for(first, second, monkeypatch):
     k, n = min(a.shape[-1], b.shape[-2]), min(a.shape[0], b.shape[0])
     check(lambda xp, a, b: a @ b, a[:n, :, :k], b[:n, :k])
     check(lambda xp, a, b: a @ b, a[0, :1, :k], b[0, :k, :1])
-    assert library.calls == 2
+    assert [count for _, _, count in library.calls] == [n, 1]
     check(lambda xp, a, b: a @ b, factor((3, 4), "i4"), factor((4, 5), "i4"))
-    assert library.calls == 2
+    assert len(library.calls) == 2
 
 
 def test_a_failure_of_cublas_is_named(monkeypatch):
     library = FakeCuBlas()
-    library.cublasCreate_v2 = _Function(lambda *args: 1)
+    library.cublasCreate_v2 = Function(lambda *args: 1)
     monkeypatch.setattr(blas, "_ways", lambda device: (cublas.Multiplier(library).multiply,))
-    with pytest.raises(cublas.CuBlasError, match="cublasCreate_v2 failed with status 1"):
+    with pytest.raises(cublas.CuBlasError, match=r"cublasCreate_v2 failed with status 1 \(the lib"):
         ndgpu.ones((2, 2)) @ ndgpu.ones((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "expected"),
+    [("float32", "f", 68), ("tf32", "f", 77), ("bfloat16", "F", 75), ("tf32", "d", 70)],
+)
+def test_the_precision_that_cublas_is_asked_for(name, dtype, expected, monkeypatch):
+    if ndgpu.cuda.kind() != "host":
+        pytest.skip("the processor cannot read this device's memory")
+    library = FakeCuBlas()
+    monkeypatch.setattr(blas, "_ways", lambda device: (cublas.Multiplier(library).multiply,))
+    with ndgpu.linalg.precision(name):
+        assert ndgpu.linalg.get_precision() == name
+        ndgpu.ones((2, 2), dtype) @ ndgpu.ones((2, 2), dtype)
+    assert library.calls[0][1] == expected
+    assert ndgpu.linalg.get_precision() == "float32"
+
+
+def test_a_precision_that_there_is_not():
+    with pytest.raises(ValueError, match="expected one of float32"):
+        ndgpu.linalg.set_precision("float64")

@@ -112,6 +112,13 @@ TABLE: dict[str, Variable] = {
             "CUDA where a driver with a device is found, else the host device.",
         ),
         Variable(
+            "NDGPU_MATMUL_PRECISION",
+            _choice("float32", "tf32", "bfloat16", "float16"),
+            lambda: "float32",
+            "How exactly float32 matrices are multiplied to begin with, where the device "
+            "offers a choice: see `ndgpu.linalg.set_precision`.",
+        ),
+        Variable(
             "NDGPU_HOST_DEVICES", _positive, lambda: 1, "How many host devices the machine shows."
         ),
         Variable(

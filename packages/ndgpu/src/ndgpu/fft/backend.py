@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from ndgpu import runtime
+from ndgpu import driver, runtime
 from ndgpu.core import casts
 from ndgpu.core.dtypes import is_bfloat16
 from ndgpu.core.in_place import host_view, readable
 from ndgpu.core.ndarray import ndarray
 from ndgpu.fft import kernels
+from ndgpu.fft.cufft import Transformer
 
 __all__ = ["Transform", "transform"]
 
@@ -81,6 +82,9 @@ def transform(t: Transform) -> None:
 
 @functools.cache
 def _ways(device_id: int) -> tuple[Callable[[Transform], bool], ...]:
+    library = driver.load_library("cufft")
+    if library is not None:
+        return (Transformer(library).transform,)
     return (_in_place,) if readable(device_id) else ()
 
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 import functools
 from typing import Protocol
 
-from ndgpu import runtime
+from ndgpu import driver, runtime
 from ndgpu.core.in_place import readable
 from ndgpu.core.ndarray import ndarray
+from ndgpu.linalg.cusolver import CuSolver
 from ndgpu.linalg.factors import KernelSolver
 from ndgpu.linalg.lapack import LapackSolver
 
@@ -85,6 +86,9 @@ class Solver(Protocol):
 
 @functools.cache
 def _of(device_id: int) -> Solver:
+    library = driver.load_library("cusolver")
+    if library is not None:
+        return CuSolver(library)
     return LapackSolver() if readable(device_id) else KernelSolver()
 
 
