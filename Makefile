@@ -33,7 +33,7 @@ SYSTEM_PYTHON ?= python3
 MANIFESTS := packages/ndgpu/pyproject.toml packages/nnrun/pyproject.toml requirements-dev.txt \
 	constraints/common.txt constraints/cuda12.txt constraints/cuda13.txt
 
-.PHONY: help setup train test lint format bench cache-faults gpu-check check-sources check-cuda13 clean
+.PHONY: help setup train test test-nightly lint format bench cache-faults gpu-check check-sources check-cuda13 clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,7 +67,12 @@ train: $(READY)
 test: export OPENBLAS_NUM_THREADS := 1
 test: export OMP_NUM_THREADS := 1
 test: $(READY)
-	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not nightly" $(TEST_ARGS)
+
+# What takes too long for every change: more of the same, with other seeds and larger sizes.
+test-nightly: export OPENBLAS_NUM_THREADS := 1
+test-nightly: $(READY)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m nightly $(TEST_ARGS)
 
 lint: $(READY)
 	$(RUN) -m ruff check .

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ _TEST_BATCH = 1000
 # Sweeps over a data set for which the model's design names no number.
 _EPOCHS = 10
 
+# What `--resume` without a file stands for.
+_NEWEST = ""
+
 # Adam's step size goes down from the first to the last of these over the training.
 _STEP_SIZES = (1e-3, 5e-5)
 
@@ -81,7 +85,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--batchsize", type=_positive, default=100, help="default: 100")
     parser.add_argument("--seed", type=_seed, default=0, help="of all randomness (default: 0)")
     parser.add_argument("--out", default="result", help="folder of results (default: result)")
-    parser.add_argument("--resume", metavar="FILE", help="go on from this snapshot")
+    parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        nargs="?",
+        const=_NEWEST,
+        help="go on from this snapshot; without FILE from the newest one in --out, if there is one",
+    )
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
@@ -122,8 +132,9 @@ def run(args: argparse.Namespace) -> int:
         f"{job.epochs} epochs, batches of {args.batchsize}, seed {args.seed}",
         flush=True,
     )
-    if args.resume:
-        _resume(args.resume, job)
+    snapshot = _newest(Path(args.out)) if args.resume == _NEWEST else args.resume
+    if snapshot:
+        _resume(snapshot, job)
     try:
         os.makedirs(args.out, exist_ok=True)
         job.description.write(Path(args.out))
@@ -227,6 +238,16 @@ def _sizes(model: Any) -> str:
     if not weights or any(len(shape) != 2 for shape in weights):
         return ""
     return " " + "-".join(str(n) for n in [weights[0][1], *(shape[0] for shape in weights)])
+
+
+def _newest(folder: Path) -> str | None:
+    """The snapshot of the latest epoch in a folder of results."""
+    found = {
+        int(match[1]): path
+        for path in folder.glob("snapshot_epoch_*.npz")
+        if (match := re.fullmatch(r"snapshot_epoch_(\d+)\.npz", path.name))
+    }
+    return str(found[max(found)]) if found else None
 
 
 def _resume(path: str, job: Job) -> None:
