@@ -1,5 +1,8 @@
 """`RawKernel` and `RawModule`."""
 
+import io
+import sys
+
 import numpy as np
 import pytest
 
@@ -39,8 +42,60 @@ def test_wrong_number_of_arguments():
 
 
 def test_arguments_that_cannot_be_passed():
-    with pytest.raises(TypeError, match="argument 1 of a raw kernel is of type ndarray"):
-        ALL((1,), (1,), (None, np.zeros(3)))
+    with pytest.raises(TypeError, match="argument 1 of a raw kernel is of type list"):
+        ALL((1,), (1,), (None, [1, 2], *[None] * 8))
+    with pytest.raises(TypeError, match=r"argument 1 .* NumPy array of shape \(3,\), in the host"):
+        ALL((1,), (1,), (None, np.zeros(3), *[None] * 8))
+
+
+SIZES = RawKernel(
+    r"""
+    struct Inner { float v[3]; short s; };
+    struct Outer { int a; Inner inner[2]; };
+    extern "C" __global__ void sizes(int i, float f, short s, unsigned char u, bool b, Outer o,
+                                     double z, double* out) {
+      double v[] = {(double)i, f, (double)s, (double)u, (double)b, (double)o.a, o.inner[0].v[2],
+                    o.inner[1].v[0], (double)o.inner[1].s, z};
+      for (int k = 0; k < 10; ++k) out[k] = v[k];
+    }
+    """,
+    "sizes",
+)
+INNER = np.dtype([("v", "f4", 3), ("s", "i2")], align=True)
+OUTER = np.dtype([("a", "i4"), ("inner", INNER, 2)], align=True)
+
+
+def outer():
+    value = np.zeros((), OUTER)
+    value["a"] = 6
+    value["inner"]["v"] = [[1, 2, 3.5], [4.25, 5, 6]]
+    value["inner"]["s"] = [7, -8]
+    return value
+
+
+@pytest.mark.parametrize("struct", [outer(), outer()[()], outer().tobytes()], ids=type)
+def test_python_numbers_take_the_parameter_s_size_and_structures_go_by_value(bare, struct):
+    out = bare.empty((10,), "f8")
+    SIZES((1,), (1,), (-3, 0.5, 9, 200 - 256, True, struct, np.array(2.5), out))
+    np.testing.assert_array_equal(out.get(), [-3, 0.5, 9, 200, 1, 6, 3.5, 4.25, -8, 2.5])
+
+
+def test_an_argument_of_another_size_is_named(bare):
+    good = [1, 1.0, 1, 1, True, outer(), 1.0, bare.empty((10,), "f8")]
+    wrong = {
+        0: (np.int64(1), "argument 0 of a raw kernel is int64.* 8 bytes, and .* parameter has 4"),
+        1: (np.float64(1), "argument 1 .* float64.* 8 bytes, and the kernel's parameter has 4"),
+        2: (1.0, "argument 2 of a raw kernel is float, 8 bytes, and the kernel's parameter has 2"),
+        5: (outer()["inner"][0], "argument 5 .* void.* 16 bytes, and .* parameter has 36"),
+        6: (np.float32(1), "argument 6 .* float32.* 4 bytes, and the kernel's parameter has 8"),
+    }
+    for position, (value, message) in wrong.items():
+        args = [value if k == position else x for k, x in enumerate(good)]
+        with pytest.raises(TypeError, match=message) as caught:
+            SIZES((1,), (1,), args)
+        assert caught.value.__notes__ == ["launching kernel sizes"]
+    with pytest.raises(OverflowError, match="argument 0 of kernel sizes, 4294967296"):
+        SIZES((1,), (1,), (1 << 32, *good[1:]))
 
 
 def test_arrays_of_another_device(bare):
@@ -142,14 +197,79 @@ def test_dynamic_shared_memory(bare):
 def test_attributes():
     attributes = ALL.attributes
     assert attributes["max_threads_per_block"] == ALL.max_threads_per_block >= 1
-    assert {"num_regs", "shared_size_bytes", "local_size_bytes"} <= set(attributes)
+    for name, value in attributes.items():
+        assert getattr(ALL, name) == value
+    assert ALL.ptx_version >= 70 and ALL.binary_version >= 70
+    ALL.preferred_shared_memory_carveout = 50
+    assert ALL.preferred_shared_memory_carveout == 50
+    ALL.preferred_shared_memory_carveout = -1
+
+
+def test_occupancy():
+    assert ALL.max_active_blocks(128) >= 1
+    assert ALL.max_active_blocks(128) >= ALL.max_active_blocks(1024)
+    grid, block = ALL.suggest_block_size()
+    assert grid >= 1 and 32 <= block <= ALL.max_threads_per_block
+    assert ALL.suggest_block_size(limit=64)[1] <= 64
+
+
+def test_the_compiler_s_messages():
+    code = 'extern "C" __global__ void f(int* x) { int unused = 3; *x = 1; }'
+    for _ in range(2):  # once more, though it is in the cache
+        stream = io.StringIO()
+        RawKernel(code, "f").compile(log_stream=stream)
+        assert "unused" in stream.getvalue()
+    stream = io.StringIO()
+    RawModule(code=code).compile(stream)
+    assert "unused" in stream.getvalue()
+
+
+NVCC = """#!{python}
+import sys
+from ndgpu.compile import nvrtc
+if "--version" in sys.argv:
+    print("nvcc of the test")
+    raise SystemExit
+source = open(sys.argv[-1]).read()
+(target,) = [a.removeprefix("-arch=") for a in sys.argv if a.startswith("-arch=")]
+if "nonsense" in source:
+    print(sys.argv[-1] + "(1): error: nonsense", file=sys.stderr)
+    raise SystemExit(1)
+options = ("--gpu-architecture=" + target,)
+image, _, _ = nvrtc.compile_program(source, "x.cu", options, (), (), binary="--cubin" in sys.argv)
+open(sys.argv[sys.argv.index("-o") + 1], "wb").write(image.rstrip(bytes(1)))
+"""
+
+
+def test_nvcc(bare, tmp_path, monkeypatch):
+    monkeypatch.setenv("NDGPU_CACHE_DIR", str(tmp_path / "cache"))
+    for name in ("NVCC", "CUDA_HOME", "CUDA_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code = 'extern "C" __global__ void f(int* x) { x[threadIdx.x] = threadIdx.x + 5; }'
+    with pytest.raises(RuntimeError, match="needs the CUDA toolkit's compiler, which is in none"):
+        RawKernel(code, "f", backend="nvcc").compile()
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text(NVCC.format(python=sys.executable))
+    nvcc.chmod(0o755)
+    out = bare.empty((4,), "i4")
+    RawKernel(code, "f", backend="nvcc")((1,), (4,), (out,))
+    np.testing.assert_array_equal(out.get(), [5, 6, 7, 8])
+    with pytest.raises(CompileException, match="error: nonsense"):
+        RawKernel("nonsense", "f", backend="nvcc").compile()
 
 
 def test_wrong_construction():
     with pytest.raises(TypeError, match="give either `code` or `path`"):
         RawModule()
-    with pytest.raises(ValueError, match="backend must be 'nvrtc', got 'nvcc'"):
-        RawModule("", backend="nvcc")
+    with pytest.raises(ValueError, match="backend must be 'nvrtc' or 'nvcc', got 'clang'"):
+        RawModule("", backend="clang")
+    with pytest.raises(ValueError, match="`name_expressions` need backend='nvrtc'"):
+        RawModule("", backend="nvcc", name_expressions=["f<int>"])
+    with pytest.raises(ValueError, match="translate_cucomplex=True is not supported: include"):
+        RawKernel("", "f", (), "nvrtc", True)
+    with pytest.raises(ValueError, match="jitify=True is not supported"):
+        RawModule(code="", jitify=True)
     with pytest.raises(TypeError, match="`options` must be a sequence"):
         RawModule("", options="-DX")
 

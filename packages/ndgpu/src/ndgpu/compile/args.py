@@ -22,7 +22,7 @@ import numpy as np
 
 from ndgpu.compile.dtypes import pack_code
 
-__all__ = ["Packer", "Slot", "classify"]
+__all__ = ["Packer", "Slot", "classify", "fit"]
 
 Slot = tuple[Any, int]
 """A buffer, and the address of the table of pointers to the arguments in it."""
@@ -110,13 +110,58 @@ _BY_TYPE: dict[type, tuple[str, Callable[[Any], Any] | None]] = {
 }
 
 
+# What a Python number may be, by the size of the parameter that it is for.
+_FITTED: dict[type, dict[int, tuple[str, Callable[[Any], Any] | None]]] = {
+    int: {1: ("b", None), 2: ("h", None), 4: ("i", None), 8: ("q", None)},
+    float: {4: ("f", None), 8: ("d", None)},
+    bool: {1: ("?", None), 4: ("i", int), 8: ("q", int)},
+    complex: {8: ("8s", lambda v: struct.pack("=ff", v.real, v.imag)), 16: ("16s", _complex)},
+}
+
+
+def fit(
+    value: Any, code: str, convert: Callable[[Any], Any] | None, position: int, size: int
+) -> tuple[str, Callable[[Any], Any] | None]:
+    """Hold an argument against the size of its parameter.
+
+    Python's numbers take the parameter's size, for they have none of their own.
+
+    Parameters
+    ----------
+    value : object
+    code, convert
+        What `classify` says of it.
+    position : int
+        Of the argument, for messages.
+    size : int
+        Bytes of the parameter.
+
+    Raises
+    ------
+    TypeError
+        If an argument with a size has another.
+    """
+    if struct.calcsize("=" + code) == size:
+        return code, convert
+    found = _FITTED.get(type(value), {}).get(size)
+    if found is not None:
+        return found
+    what = getattr(value, "dtype", None)
+    raise TypeError(
+        f"argument {position} of a raw kernel is {type(value).__name__}"
+        f"{f' of dtype {what}' if isinstance(value, np.ndarray) else ''}, "
+        f"{struct.calcsize('=' + code)} bytes, and the kernel's parameter has {size}; give a "
+        "value of the parameter's type, such as numpy.int32 for `int` and numpy.float32 for `float`"
+    )
+
+
 def classify(value: Any, position: int) -> tuple[str, Callable[[Any], Any] | None]:
     """Tell how an argument of a raw kernel is packed: its code and its conversion.
 
     Python's `int`, `float`, `complex` and `bool` are ``long long``, ``double``,
-    ``complex<double>`` and ``bool``; NumPy scalars are what their dtype says, structured
-    ones and `bytes` go by value as they are; arrays and other objects with a ``ptr`` are
-    pointers; None is a null pointer.
+    ``complex<double>`` and ``bool``; NumPy scalars are what their dtype says; structured scalars,
+    structured and zero-dimensional NumPy arrays, and `bytes` go by value as they are; arrays and
+    other objects with a ``ptr`` are pointers; None is a null pointer.
 
     Raises
     ------
@@ -129,6 +174,14 @@ def classify(value: Any, position: int) -> tuple[str, Callable[[Any], Any] | Non
     if isinstance(value, (bytes, np.void)):
         size = len(value) if isinstance(value, bytes) else value.dtype.itemsize
         return f"{size}s", None if isinstance(value, bytes) else (lambda v: v.tobytes())
+    if isinstance(value, np.ndarray):
+        if value.ndim and value.dtype.fields is None:
+            raise TypeError(
+                f"argument {position} of a raw kernel is a NumPy array of shape {value.shape}, in "
+                "the host's memory: copy it to the device first (`ndgpu.asarray`); by value go "
+                "structured arrays, and arrays within a structure"
+            )
+        return f"{value.nbytes}s", lambda v: v.tobytes()
     if isinstance(value, np.generic):
         code = pack_code(value.dtype)
         found = code, (lambda v: v.tobytes()) if code.endswith("s") else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +68,7 @@ def compile_source(
     name_expressions: Sequence[str] = (),
     *,
     name: str = "kernel.cu",
+    log: Callable[[str], object] | None = None,
 ) -> Image:
     """Compile CUDA C++ for an architecture, or find it compiled on disk.
 
@@ -84,6 +85,8 @@ def compile_source(
         C++ names, such as ``f<int>``, whose lowered names are wanted.
     name : str
         What error messages, ``__FILE__`` and line information call the source.
+    log : callable, optional
+        Is given what NVRTC says, which is in no cache: the source is compiled in any case.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def compile_source(
     parts = (_FORMAT, nvrtc.version(), full, name, source, expressions, headers.digest, lines)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
     cache = diskcache.default()
-    entry = cache.get(key)
+    entry = cache.get(key) if log is None else None
     image = Image._parse(entry, expressions) if entry is not None else None
     if image is not None:
         _record(source, options, expressions)
@@ -118,9 +121,11 @@ def compile_source(
     if headers.cuda_folder is not None:
         full = (*full, f"-I{headers.cuda_folder}")
     binary = target.startswith("sm_")
-    data, names, _ = nvrtc.compile_program(
+    data, names, said = nvrtc.compile_program(
         source, name, full, headers.own, expressions, binary=binary
     )
+    if log is not None:
+        log(said)
     if lines:
         data = _with_source(data, source)
     image = Image(data, names)

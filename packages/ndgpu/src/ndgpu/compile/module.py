@@ -8,6 +8,7 @@ and a launch checks the number of arguments.
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 
 from ndgpu import config, driver, runtime
 from ndgpu.compile import nvrtc
-from ndgpu.compile.args import Packer, classify
+from ndgpu.compile.args import Packer, classify, fit
 from ndgpu.compile.images import compile_source
 from ndgpu.compile.options import lean
 
@@ -96,7 +97,7 @@ class Function:
         The driver's handle.
     """
 
-    __slots__ = ("_by_types", "_count", "_signatures", "handle", "module", "name")
+    __slots__ = ("_by_types", "_signatures", "_sizes", "handle", "module", "name")
 
     def __init__(self, module: Module, name: str, handle: Any) -> None:
         self.module = module
@@ -104,7 +105,7 @@ class Function:
         self.handle = handle
         self._signatures: dict[tuple[str, ...], Packer] = {}
         self._by_types: dict[tuple[type, ...], tuple[Packer, list[_Conversion | None]]] = {}
-        self._count: int | None = None
+        self._sizes: tuple[int, ...] | None = None
 
     def __repr__(self) -> str:
         return f"<Function {self.name} on device {self.module.device_id}>"
@@ -121,15 +122,15 @@ class Function:
         """Set a ``CUfunction_attribute`` of the kernel."""
         runtime.check(driver.cuFuncSetAttribute(self.handle, attribute, value))
 
-    def parameter_count(self) -> int:
-        """Count the kernel's parameters."""
-        if self._count is None:
-            count = 0
+    def parameter_sizes(self) -> tuple[int, ...]:
+        """Bytes of each of the kernel's parameters."""
+        if self._sizes is None:
+            sizes: list[int] = []
             # The driver answers CUDA_ERROR_INVALID_VALUE for the first index past the end.
-            while not driver.cuFuncGetParamInfo(self.handle, count)[0]:
-                count += 1
-            self._count = count
-        return self._count
+            while not (info := driver.cuFuncGetParamInfo(self.handle, len(sizes)))[0]:
+                sizes.append(int(info[2]))
+            self._sizes = tuple(sizes)
+        return self._sizes
 
     def launch(
         self,
@@ -176,7 +177,10 @@ class Function:
         pointer = (runtime.get_current_stream() if stream is None else stream).ptr
         slot = packer.take()
         try:
-            packer.pack_into(slot[0], 0, *values)
+            try:
+                packer.pack_into(slot[0], 0, *values)
+            except struct.error as error:
+                raise self._out_of_range(packer, values) from error
             if cooperative:
                 result = driver.cuLaunchCooperativeKernel(
                     self.handle, gx, gy, gz, bx, by, bz, shared_mem, pointer, slot[1]
@@ -194,17 +198,34 @@ class Function:
         self, types: tuple[type, ...], args: Sequence[Any]
     ) -> tuple[Packer, list[_Conversion | None]]:
         kinds = [classify(value, k) for k, value in enumerate(args)]
+        sizes = self.parameter_sizes()
+        if len(kinds) != len(sizes):
+            raise TypeError(f"kernel {self.name} takes {len(sizes)} arguments, got {len(kinds)}")
+        try:
+            kinds = [
+                fit(value, *kind, k, size)
+                for k, (value, kind, size) in enumerate(zip(args, kinds, sizes, strict=True))
+            ]
+        except TypeError as error:
+            error.add_note(f"launching kernel {self.name}")
+            raise
         codes = tuple([code for code, _ in kinds])
         packer = self._signatures.get(codes)
         if packer is None:
-            wanted = self.parameter_count()
-            if len(codes) != wanted:
-                raise TypeError(f"kernel {self.name} takes {wanted} arguments, got {len(codes)}")
             packer = self._signatures.setdefault(codes, Packer(codes))
         found = packer, [convert for _, convert in kinds]
-        if not any(issubclass(t, (bytes, np.void)) for t in types):
+        if not any(issubclass(t, (bytes, np.void, np.ndarray)) for t in types):
             self._by_types[types] = found
         return found
+
+    def _out_of_range(self, packer: Packer, values: Sequence[Any]) -> OverflowError:
+        """The error for a number that its parameter cannot hold."""
+        for k, (code, value) in enumerate(zip(packer.codes, values, strict=True)):
+            try:
+                struct.pack(f"={code}", value)
+            except struct.error as error:
+                return OverflowError(f"argument {k} of kernel {self.name}, {value!r}: {error}")
+        return OverflowError(f"an argument of kernel {self.name} is out of range")
 
     def fail(self, result: tuple[Any, ...], grid: tuple[int, ...], block: tuple[int, ...]) -> None:
         """Raise the error of a launch that the driver refused, naming kernel and geometry."""

@@ -7,12 +7,12 @@ number of arguments, and that arrays are on the current device.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ndgpu import driver, runtime
-from ndgpu.compile import Function, Module, get_module
+from ndgpu.compile import Function, Image, Module, compile_source, get_module, nvcc
 from ndgpu.kernels import arrays
 
 __all__ = ["RawKernel", "RawModule"]
@@ -42,11 +42,13 @@ class RawModule:
         A file to load instead.
     options : sequence of str
         Options of NVRTC.
-    backend : str
-        ``"nvrtc"``; there is no other.
+    backend : {"nvrtc", "nvcc"}
+        The compiler: NVRTC, or the CUDA toolkit's nvcc where it is installed.
+    translate_cucomplex, jitify : bool
+        Accepted where they are false; see Raises.
     name_expressions : sequence of str, optional
         C++ names, such as ``'f<float>'``, by which `get_function` finds kernels that are not
-        declared ``extern "C"``.
+        declared ``extern "C"``; with NVRTC alone.
     enable_cooperative_groups : bool
         Launch so that blocks may wait for one another, as by ``grid.sync()`` of cooperative
         groups; then no more blocks may be launched than run at the same time.
@@ -56,7 +58,9 @@ class RawModule:
     TypeError
         If not exactly one of `code` and `path` is given.
     ValueError
-        If the backend is unknown.
+        If the backend is unknown or has no name expressions; if `translate_cucomplex` is asked
+        for (write ``complex<float>`` of ``<ndgpu/complex.cuh>``), or `jitify` (name the folders
+        of headers by ``-I`` in `options`).
 
     Examples
     --------
@@ -80,12 +84,16 @@ class RawModule:
         path: str | os.PathLike[str] | None = None,
         options: Sequence[str] = (),
         backend: str = "nvrtc",
-        name_expressions: Sequence[str] | None = None,
+        translate_cucomplex: bool = False,
         enable_cooperative_groups: bool = False,
+        name_expressions: Sequence[str] | None = None,
+        jitify: bool = False,
     ) -> None:
         if (code is None) == (path is None):
             raise TypeError("RawModule: give either `code` or `path`")
-        _check_backend(backend)
+        _check(backend, translate_cucomplex, jitify)
+        if backend == "nvcc" and name_expressions:
+            raise ValueError("RawModule: `name_expressions` need backend='nvrtc', not 'nvcc'")
         if isinstance(options, str):
             raise TypeError("RawModule: `options` must be a sequence of strings, not one string")
         self.code = code
@@ -110,13 +118,33 @@ class RawModule:
                 image = self.file_path.read_bytes()
                 # A driver reads PTX up to a zero byte.
                 found = Module(image + b"\0", {}, device_id)
+            elif self.backend == "nvcc":
+                found = Module(self._by_nvcc(None).data + b"\0", {}, device_id)
             else:
                 found = get_module(self.code or "", self.options, self.name_expressions)
             self._loaded[device_id] = found
         return found
 
-    def compile(self) -> None:
-        """Compile for the current device now; else the first use does."""
+    def _by_nvcc(self, log: Callable[[str], object] | None) -> Image:
+        target = driver.compile_target(runtime.current_device_id())
+        return nvcc.compile_source(self.code or "", self.options, target, log=log)
+
+    def compile(self, log_stream: TextIO | None = None) -> None:
+        """Compile for the current device now; else the first use does.
+
+        Parameters
+        ----------
+        log_stream : file, optional
+            Where the compiler's messages are written, such as ``sys.stdout``.  The code is then
+            compiled even if it has been before.
+        """
+        if log_stream is not None and self.code is not None:
+            if self.backend == "nvcc":
+                self._by_nvcc(log_stream.write)
+            else:
+                target = driver.compile_target(runtime.current_device_id())
+                expressions = self.name_expressions
+                compile_source(self.code, self.options, target, expressions, log=log_stream.write)
         _ = self.module
 
     def get_function(self, name: str) -> RawKernel:
@@ -139,6 +167,15 @@ class RawModule:
         ------
         ValueError
             If the module has no such variable.
+
+        Examples
+        --------
+        >>> import ndgpu as xp
+        >>> module = xp.RawModule(code='extern "C" { __constant__ float table[3]; }')
+        >>> table = xp.ndarray((3,), xp.float32, module.get_global("table"))
+        >>> table[...] = xp.arange(3, dtype="float32")
+        >>> table.tolist()
+        [0.0, 1.0, 2.0]
         """
         module = self.module
         pointer, size = module.get_global(name)
@@ -158,21 +195,22 @@ class RawKernel:
         The kernel's name; declare it ``extern "C"``, or give a C++ name such as ``'f<int>'``.
     options : sequence of str
         Options of NVRTC.
-    backend : str
-        ``"nvrtc"``; there is no other.
+    backend : {"nvrtc", "nvcc"}
+    translate_cucomplex : bool
     enable_cooperative_groups : bool
-        Launch so that blocks may wait for one another; see `RawModule`.
+    jitify : bool
+        As in `RawModule`.
 
     Raises
     ------
     ValueError
-        If the backend is unknown.
+        As `RawModule`.
 
     Notes
     -----
-    Arguments are arrays (their address), NumPy scalars (by dtype), `int` (``long long``),
-    `float` (``double``), `complex` (``complex<double>``), `bool`, None (a null pointer), and
-    structured scalars or `bytes` by value.
+    Arguments are arrays (their address), NumPy scalars (by dtype), `int`, `float`, `complex` and
+    `bool` (in the size of the kernel's parameter), None (a null pointer), and, by value,
+    structured scalars and arrays of NumPy, its zero-dimensional arrays, and `bytes`.
 
     Examples
     --------
@@ -197,8 +235,10 @@ class RawKernel:
         name: str,
         options: Sequence[str] = (),
         backend: str = "nvrtc",
+        translate_cucomplex: bool = False,
         *,
         enable_cooperative_groups: bool = False,
+        jitify: bool = False,
     ) -> None:
         plain = name.isidentifier()
         self._setup(
@@ -206,6 +246,8 @@ class RawKernel:
                 code,
                 options=options,
                 backend=backend,
+                translate_cucomplex=translate_cucomplex,
+                jitify=jitify,
                 name_expressions=() if plain else (name,),
                 enable_cooperative_groups=enable_cooperative_groups,
             ),
@@ -234,8 +276,15 @@ class RawKernel:
             found = self._functions[device_id] = self._module.module.get_function(self.name)
         return found
 
-    def compile(self) -> None:
-        """Compile for the current device now; else the first call does."""
+    def compile(self, log_stream: TextIO | None = None) -> None:
+        """Compile for the current device now; else the first call does.
+
+        Parameters
+        ----------
+        log_stream : file, optional
+            Where the compiler's messages are written.
+        """
+        self._module.compile(log_stream)
         _ = self.kernel
 
     def __call__(
@@ -312,6 +361,62 @@ class RawKernel:
         return self._attribute("const_size_bytes")
 
     @property
+    def ptx_version(self) -> int:
+        """PTX version of the code, as ``10 * major + minor``."""
+        return self._attribute("ptx_version")
+
+    @property
+    def binary_version(self) -> int:
+        """Compute capability that the code was compiled for, as ``10 * major + minor``."""
+        return self._attribute("binary_version")
+
+    @property
+    def cache_mode_ca(self) -> bool:
+        """Whether the code was compiled to cache global loads in the first level."""
+        return bool(self._attribute("cache_mode_ca"))
+
+    @property
+    def preferred_shared_memory_carveout(self) -> int:
+        """Per cent of the first-level cache to use as shared memory; -1 lets the driver choose."""
+        return self._attribute("preferred_shared_memory_carveout")
+
+    @preferred_shared_memory_carveout.setter
+    def preferred_shared_memory_carveout(self, per_cent: int) -> None:
+        self.kernel.set_attribute(_attribute("preferred_shared_memory_carveout"), per_cent)
+
+    def max_active_blocks(self, block_size: int, shared_mem: int = 0) -> int:
+        """Return how many blocks a multiprocessor can run at the same time.
+
+        Parameters
+        ----------
+        block_size : int
+            Threads of a block.
+        shared_mem : int
+            Bytes of dynamic shared memory of a block.
+        """
+        call = driver.cuOccupancyMaxActiveBlocksPerMultiprocessor
+        return int(runtime.check(call(self.kernel.handle, block_size, shared_mem)))
+
+    def suggest_block_size(self, shared_mem: int = 0, limit: int = 0) -> tuple[int, int]:
+        """Return the least grid and the block that occupy the device most.
+
+        Parameters
+        ----------
+        shared_mem : int
+            Bytes of dynamic shared memory of a block.
+        limit : int
+            Most threads of a block; 0 for the device's limit.
+
+        Returns
+        -------
+        grid, block : int
+            Blocks that fill the device, and threads of each.
+        """
+        call = driver.cuOccupancyMaxPotentialBlockSize
+        grid, block = runtime.check(call(self.kernel.handle, 0, shared_mem, limit))
+        return int(grid), int(block)
+
+    @property
     def max_dynamic_shared_size_bytes(self) -> int:
         """Most bytes of dynamic shared memory; set it to use more than 48 KiB."""
         return self._attribute("max_dynamic_shared_size_bytes")
@@ -325,6 +430,16 @@ def _attribute(name: str) -> Any:
     return getattr(driver.CUfunction_attribute, f"CU_FUNC_ATTRIBUTE_{_ATTRIBUTES[name]}")
 
 
-def _check_backend(backend: str) -> None:
-    if backend != "nvrtc":
-        raise ValueError(f"backend must be 'nvrtc', got {backend!r}")
+def _check(backend: str, translate_cucomplex: bool, jitify: bool) -> None:
+    if backend not in ("nvrtc", "nvcc"):
+        raise ValueError(f"backend must be 'nvrtc' or 'nvcc', got {backend!r}")
+    if translate_cucomplex:
+        raise ValueError(
+            "translate_cucomplex=True is not supported: include <ndgpu/complex.cuh> and write "
+            "complex<float> and complex<double> for cuComplex's types"
+        )
+    if jitify:
+        raise ValueError(
+            "jitify=True is not supported: NVRTC finds headers in the folders that `options` "
+            "name, such as ('-I/usr/local/cuda/include',)"
+        )
