@@ -32,6 +32,7 @@ from nnrun import utils as utils
 
 if TYPE_CHECKING:
     # Imported when first named (see `_LATER`): a program that only computes does without them.
+    from nnrun import computational_graph as computational_graph
     from nnrun import dataset as dataset
     from nnrun import datasets as datasets
     from nnrun import distributions as distributions
@@ -90,6 +91,7 @@ from nnrun.serializer import AbstractSerializer, Deserializer, Serializer
 __version__ = "0.1.0"
 
 _LATER = (
+    "computational_graph",
     "dataset",
     "datasets",
     "distributions",
