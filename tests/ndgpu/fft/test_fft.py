@@ -41,7 +41,10 @@ def assert_near(found, wanted, n):
 def test_every_name_of_numpy_is_there_with_its_parameters():
     for name in np.fft.__all__:
         ours = inspect.signature(getattr(ndgpu.fft, name)).parameters
-        assert list(ours) == list(inspect.signature(getattr(np.fft, name)).parameters)
+        # The array API gives frequencies a dtype; NumPy does not.
+        assert [p for p in ours if p != "dtype" or not name.endswith("freq")] == list(
+            inspect.signature(getattr(np.fft, name)).parameters
+        )
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -129,6 +129,16 @@ def test_an_array_is_made_on_the_device_asked_for(name):
             np.testing.assert_array_equal(made.get(), MAKERS[name]().get())
 
 
+@pytest.mark.parametrize("name", ["fftfreq", "rfftfreq"])
+def test_frequencies_of_a_dtype(name):
+    function = getattr(ndgpu.fft, name)
+    for dtype in ("f4", "f8"):
+        assert function(5, 0.5, dtype=dtype).dtype == dtype
+        np.testing.assert_allclose(function(5, 0.5, dtype=dtype).get(), function(5, 0.5).get())
+    with pytest.raises(TypeError, match="real floating dtype, not int64"):
+        function(5, dtype=int)
+
+
 def test_to_device():
     x = ndgpu.arange(3)
     assert x.to_device(x.device) is x

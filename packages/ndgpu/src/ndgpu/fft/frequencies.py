@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ndgpu.core import layout
-from ndgpu.core.casts import copy, copy_into
+from ndgpu.core.casts import astype, copy, copy_into
+from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.placement import placed
 from ndgpu.core.transfer import asarray
@@ -46,8 +47,17 @@ def _checked(n: Any) -> int:
     return int(n)
 
 
+def _as(frequencies: ndarray, dtype: Any) -> ndarray:
+    if dtype is None:
+        return frequencies
+    wanted = as_dtype(dtype)
+    if wanted.kind != "f":
+        raise TypeError(f"frequencies have a real floating dtype, not {wanted}")
+    return astype(frequencies, wanted, copy=False)
+
+
 @placed(like=False)
-def fftfreq(n: int, d: float = 1.0) -> ndarray:
+def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> ndarray:
     """Return the frequency of each result of `fft`, in cycles per unit of `d`.
 
     Parameters
@@ -56,11 +66,15 @@ def fftfreq(n: int, d: float = 1.0) -> ndarray:
         Length of the transform.
     d : float
         Time, or length, between samples.
+    dtype : dtype-like, optional
+        A real floating type, float64 by default: the array API's keyword, which NumPy lacks.
 
     Raises
     ------
     ValueError
         If `n` is no integer.
+    TypeError
+        If `dtype` is no real floating type.
 
     Examples
     --------
@@ -69,11 +83,11 @@ def fftfreq(n: int, d: float = 1.0) -> ndarray:
     array([ 0. ,  0.5, -1. , -0.5])
     """
     n = _checked(n)
-    return _frequencies(n, d, n, (n - 1) // 2 + 1)
+    return _as(_frequencies(n, d, n, (n - 1) // 2 + 1), dtype)
 
 
 @placed(like=False)
-def rfftfreq(n: int, d: float = 1.0) -> ndarray:
+def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> ndarray:
     """Return the frequency of each result of `rfft`; parameters and errors as for `fftfreq`.
 
     Examples
@@ -83,7 +97,7 @@ def rfftfreq(n: int, d: float = 1.0) -> ndarray:
     array([0. , 0.5, 1. ])
     """
     n = _checked(n)
-    return _frequencies(n, d, n // 2 + 1, n)
+    return _as(_frequencies(n, d, n // 2 + 1, n), dtype)
 
 
 def _shifted(x: Any, axes: Any, backward: bool) -> ndarray:
