@@ -201,3 +201,17 @@ def test_a_descending_sort_is_stable(rng, axis, dtype):
 def test_a_descending_sort_puts_nan_first():
     x = ndgpu.asarray([1.0, NAN, 3.0, -0.5])
     np.testing.assert_array_equal(ndgpu.sort(x, descending=True).get(), [NAN, 3, 1, -0.5])
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0), (0,)])
+def test_a_mask_without_elements_picks_nothing(shape):
+    host = np.arange(12.0).reshape(3, 4)
+    x, mask = ndgpu.asarray(host), ndgpu.zeros(shape, bool)
+    assert x[mask].shape == host[mask.get()].shape
+    x[mask] = 5
+    x[mask] = ndgpu.ones(host[mask.get()].shape)
+    np.testing.assert_array_equal(x.get(), host)
+    with pytest.raises(ValueError, match="shape mismatch"):
+        x[mask] = ndgpu.ones(2)
+    with pytest.raises(IndexError, match="boolean index did not match"):
+        x[ndgpu.zeros((0, 5), bool)]

@@ -166,7 +166,8 @@ def _check_mask(entry: Any, shape: Shape, axis: int) -> None:
     if dtype is None or dtype.kind != "b":
         return
     for k, n in enumerate(entry.shape):
-        if n != shape[axis + k]:
+        # As in NumPy an axis of length 0 fits any: such a mask picks nothing.
+        if n not in (shape[axis + k], 0):
             raise IndexError(
                 "boolean index did not match indexed array along axis "
                 f"{axis + k}; size of axis is {shape[axis + k]} but size of corresponding boolean "

@@ -86,7 +86,8 @@ def setitem(a: ndarray, key: Any, value: Any) -> None:
     if len(entries) == 1 and value._size == 1 and _is_mask(entries[0]):
         mask = asarray(entries[0])
         parse(a, entries)  # raises if the shapes differ
-        put_mask(a, mask, value)
+        if mask._size:
+            put_mask(a, mask, value)
         return
     _scatter(_resolve(a, entries), value)
 
