@@ -17,7 +17,8 @@ from ndgpu.core import casts, layout
 from ndgpu.core.codegen import compute_dtype
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import ndarray, view_of
-from ndgpu.core.reductions import finish, run, sum
+from ndgpu.core.reducing import finish, run
+from ndgpu.core.reductions import sum
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufunc import as_mask
 from ndgpu.core.ufuncs import TABLE

@@ -24,7 +24,7 @@ __all__ = ["ALIASES", "ROWS", "Row"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One ufunc: its name, its C++ by class of type, and what ``ufunc.reduce`` does."""
+    """One ufunc: its name, its C++ by class of type, and which reduction ``ufunc.reduce`` is."""
 
     name: str
     code: Mapping[str, str]

@@ -18,7 +18,7 @@ from ndgpu.core import casts, layout, views
 from ndgpu.core.codegen import compute_dtype
 from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
-from ndgpu.core.reductions import finish
+from ndgpu.core.reducing import finish
 from ndgpu.core.transfer import asarray
 from ndgpu.kernels.scan import Scan
 

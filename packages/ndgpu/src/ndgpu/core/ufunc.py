@@ -25,10 +25,7 @@ from ndgpu.core.rows import Row
 from ndgpu.core.transfer import asarray
 from ndgpu.kernels.elementwise import Elementwise, Operand
 
-__all__ = ["REDUCERS", "Plan", "as_mask", "ufunc"]
-
-# Reductions by name; `ndgpu.core.reductions`, which needs ufuncs, puts them here.
-REDUCERS: dict[str, Callable[..., ndarray]] = {}
+__all__ = ["Plan", "as_mask", "ufunc"]
 
 # Python numbers take part in promotion by kind only (NEP 50); bool is as strong as an array.
 _WEAK = (int, float, complex)
@@ -64,6 +61,7 @@ class ufunc:
     """
 
     if TYPE_CHECKING:  # put here by ndgpu.core.ufunc_methods, which needs sorting and scans
+        reduce: Callable[..., ndarray]
         accumulate: Callable[..., ndarray]
         reduceat: Callable[..., ndarray]
         outer: Callable[..., Any]
@@ -123,32 +121,6 @@ class ufunc:
         if result is NotImplemented:
             raise self._unsupported(args)
         return result
-
-    def reduce(
-        self,
-        array: Any,
-        axis: Any = 0,
-        dtype: Any = None,
-        out: Any = None,
-        keepdims: bool = False,
-        initial: Any = None,
-        where: Any = True,
-    ) -> ndarray:
-        """Combine the elements along `axis`, as `numpy.ufunc.reduce`.
-
-        Raises
-        ------
-        ValueError
-            If the ufunc has another number of operands than two.
-        TypeError
-            If it has no reduction on the device.
-        """
-        if self.nin != 2 or self.nout != 1:
-            raise ValueError("reduce only supported for binary functions")
-        if self._row.reduce is None:
-            raise TypeError(f"{self.__name__}.reduce is not supported on device arrays")
-        reducer = REDUCERS[self._row.reduce]
-        return reducer(array, axis, dtype, out, keepdims, initial, where)
 
     def _unsupported(self, args: Iterable[Any]) -> TypeError:
         for value in args:

@@ -1,4 +1,4 @@
-"""The methods of ufuncs besides calls and reductions: accumulate, reduceat, outer, at.
+"""The methods of ufuncs besides calls and reductions: accumulate, outer, at.
 
 Guarantees: NumPy's dtypes, shapes and errors. `accumulate` of an operation that may be
 regrouped is a scan over many blocks; of others, one thread walks along each line, in order.
@@ -8,21 +8,20 @@ regrouped is a scan over many blocks; of others, one thread walks along each lin
 from __future__ import annotations
 
 import functools
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from ndgpu.compile import ctype, headers_of
+from ndgpu.compile import ctype
 from ndgpu.core import casts, indexing, layout, views
 from ndgpu.core.codegen import compute_dtype, convert
-from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
-from ndgpu.core.reductions import finish
+from ndgpu.core.reducing import finish
 from ndgpu.core.scans import scan_with
 from ndgpu.core.sorting import sort_with_order
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufunc import ufunc
+from ndgpu.core.ufunc_reduce import check_binary, expression, resolved
 from ndgpu.kernels.elementwise import Elementwise, Operand
 from ndgpu.kernels.scan import Scan
 
@@ -39,47 +38,10 @@ _REGROUPED = frozenset(
 )
 
 
-def _check_binary(function: ufunc, method: str) -> None:
-    if function.nin != 2:
-        raise ValueError(f"{method} only supported for binary functions")
-    if function.nout != 1:
-        raise ValueError(f"{method} only supported for functions returning a single value")
-
-
-def _loop(function: ufunc, method: str, a: ndarray, dtype: Any, out: Any) -> np.dtype:
-    """The dtype in which to accumulate: both operands and the result have it."""
-    name = function.__name__
-    if dtype is not None:
-        kind = as_dtype(dtype)
-    elif name in ("add", "multiply") and a._dtype.kind in "biu" and out is None:
-        kind = as_dtype(getattr(np, name).reduce(np.zeros(1, a._dtype)).dtype)
-    else:
-        kind = a._dtype if out is None else as_dtype(np.result_type(a._dtype, out._dtype))
-    found = function._resolve((kind, kind), (None,), None, "unsafe")
-    if name.startswith("logical_"):
-        return np.dtype(bool)
-    if found[2] != found[0] or found[1] != found[0]:
-        raise TypeError(
-            f"The resolved dtypes are not compatible with {name}.{method}. Resolved "
-            f"({found[0]!r}, {found[1]!r}, {found[2]!r})"
-        )
-    return found[0]
-
-
-def _expression(function: ufunc, loop: np.dtype) -> tuple[str, tuple[str, ...], dict[str, str]]:
-    """C++ of the operation in `loop`, the headers and the names of types that it needs."""
-    computed = compute_dtype(loop)
-    row = function._row
-    code = (row.code.get("h") if computed != loop else None) or row.code.get(computed.kind)
-    if code is None:
-        raise TypeError(f"ufunc {function.__name__!r} is not supported for {loop}")
-    headers = (("math",) if "ndgpu::" in code else ()) + headers_of((loop,))
-    return code, headers, {"S0": ctype(loop), "S1": ctype(loop)}
-
-
 @functools.cache
 def _scan_kernel(function: ufunc, source: np.dtype, loop: np.dtype) -> Scan:
-    code, headers, types = _expression(function, loop)
+    code, headers, types = expression(function, (loop, loop))
+    del types["T"]  # the scan's own name for what it calculates in
     return Scan(
         f"ndgpu_{function.__name__}_accumulate",
         source,
@@ -110,104 +72,18 @@ def accumulate(
     >>> ndgpu.maximum.accumulate(ndgpu.asarray([1, 3, 2, 5]))
     array([1, 3, 3, 5])
     """
-    _check_binary(self, "accumulate")
+    check_binary(self, "accumulate")
     a = asarray(array)
     if a.ndim == 0:
         raise TypeError("cannot accumulate on a scalar")
     out = out[0] if isinstance(out, tuple) else out
     axis = layout.normalize_axis(axis, a.ndim)
-    loop = _loop(self, "accumulate", a, dtype, out)
+    loop = resolved(self, "accumulate", a, dtype, out)[0]
     if out is not None and out._shape != a._shape:
         raise ValueError(
             f"{self.__name__}.accumulate: `out` has shape {out._shape}, the result {a._shape}"
         )
     return finish(scan_with(_scan_kernel(self, a._dtype, loop), a, axis, loop), out)
-
-
-@functools.cache
-def _segment_kernel(function: ufunc, source: np.dtype, loop: np.dtype) -> Elementwise:
-    code, headers, types = _expression(function, loop)
-    computed = compute_dtype(loop)
-    return Elementwise(
-        f"ndgpu_{function.__name__}_reduceat",
-        (
-            Operand("x", source, "raw"),
-            Operand("starts", _INT64, "raw"),
-            Operand("segments", _INT64, "scalar"),
-            Operand("length", _INT64, "scalar"),
-            Operand("inner", _INT64, "scalar"),
-            Operand("y", loop, "out", computed),
-        ),
-        f"""
-        const long long q = i / inner, r = i - q * inner, o = q / segments, s = q - o * segments;
-        const long long base = o * length * inner + r;
-        const long long from = starts[s];
-        const long long to = s + 1 < segments ? starts[s + 1] : length;
-        T x0 = {convert("x[base + from * inner]", source, computed)};
-        for (long long k = from + 1; k < to; ++k) {{
-          const T x1 = {convert("x[base + k * inner]", source, computed)};
-          x0 = T({code});
-        }}
-        y = x0;
-        """,
-        headers=headers,
-        types={"T": ctype(computed)} | types,
-    )
-
-
-def reduceat(
-    self: ufunc, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
-) -> ndarray:
-    """Return the reductions of slices of `array`, one from each index to the next.
-
-    Where an index is not below the next one, the result is the element at the index.
-    Indices that are on the device are copied to the host, to be checked.
-
-    Raises
-    ------
-    IndexError
-        If an index is out of bounds.
-    ValueError
-        If the ufunc has another number of operands than two, or results than one.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.add.reduceat(ndgpu.arange(6), [0, 2, 4])
-    array([1, 5, 9])
-    """
-    _check_binary(self, "reduceat")
-    a = asarray(array)
-    if a.ndim == 0:
-        raise TypeError("cannot reduceat on a scalar")
-    out = out[0] if isinstance(out, tuple) else out
-    axis = layout.normalize_axis(axis, a.ndim)
-    starts = indices.get() if isinstance(indices, ndarray) else np.asarray(indices)
-    if starts.dtype.kind not in "iu":
-        if starts.size:
-            raise TypeError(
-                f"Cannot cast array data from {starts.dtype!r} to dtype('int64') according to "
-                "the rule 'safe'"
-            )
-        starts = starts.astype(np.int64)
-    if starts.ndim != 1:
-        raise ValueError("object of too small depth for desired array")
-    n = a._shape[axis]
-    outside = (starts < 0) | (starts >= n)
-    if outside.any():
-        raise IndexError(
-            f"index {starts[outside][0]} out-of-bounds in {self.__name__}.reduceat [0, {n})"
-        )
-    loop = _loop(self, "reduceat", a, dtype, out)
-    shape = (*a._shape[:axis], len(starts), *a._shape[axis + 1 :])
-    result = allocate(shape, loop)
-    if result._size:
-        dense = a if a._c_contiguous else casts.copy(a)
-        inner = prod(shape[axis + 1 :])
-        kernel = _segment_kernel(self, a._dtype, loop)
-        places = asarray(starts.astype(np.int64))
-        kernel.launch([dense, places, len(starts), n, inner, result], shape)
-    return finish(result, out)
 
 
 def outer(self: ufunc, A: Any, B: Any, /, **kwargs: Any) -> Any:
@@ -236,13 +112,9 @@ def outer(self: ufunc, A: Any, B: Any, /, **kwargs: Any) -> Any:
 def _at_kernel(function: ufunc, dtype: np.dtype, second: np.dtype | None) -> Elementwise:
     operands = [Operand("order", _INT64, "raw"), Operand("places", _INT64, "raw")]
     kinds = (dtype,) if second is None else (dtype, second)
-    loop = function._resolve(kinds, (None,), None, "same_kind")
-    if not np.can_cast(loop[-1], dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast ufunc {function.__name__!r} output from {loop[-1]!r} to {dtype!r} with "
-            "casting rule 'same_kind'"
-        )
-    code, headers, types = _expression(function, loop[0])
+    # NumPy casts whatever it takes, here as in reductions.
+    loop = function._resolve(kinds, (None,), None, "unsafe")
+    code, headers, types = expression(function, loop)
     computed = [compute_dtype(kind) for kind in loop]
     load = ""
     if second is not None:
@@ -266,7 +138,7 @@ def _at_kernel(function: ufunc, dtype: np.dtype, second: np.dtype | None) -> Ele
         }}
         """,
         headers=headers,
-        types={"T": ctype(computed[0]), "R": ctype(computed[-1])} | types,
+        types={"R": ctype(computed[-1])} | types,
     )
 
 
@@ -336,5 +208,5 @@ def _numbers() -> Elementwise:
     return Elementwise("ndgpu_numbers", (Operand("y", _INT64, "out"),), "y = i;")
 
 
-for _method in (accumulate, reduceat, outer, at):
+for _method in (accumulate, outer, at):
     setattr(ufunc, _method.__name__, _method)
