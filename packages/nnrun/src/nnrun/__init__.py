@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from nnrun import gradient_check as gradient_check
     from nnrun import iterators as iterators
     from nnrun import link_hooks as link_hooks
+    from nnrun import models as models
     from nnrun import testing as testing
     from nnrun import training as training
     from nnrun.distribution import (
@@ -99,6 +100,7 @@ _LATER = (
     "gradient_check",
     "iterators",
     "link_hooks",
+    "models",
     "testing",
     "training",
 )

@@ -20,9 +20,11 @@ from nnrun.initializers.random import (
     Orthogonal,
     Uniform,
 )
+from nnrun.initializers.sampling_filters import DownsamplingConvFilter, UpsamplingDeconvFilter
 
 __all__ = [
     "Constant",
+    "DownsamplingConvFilter",
     "GlorotNormal",
     "GlorotUniform",
     "HeNormal",
@@ -36,6 +38,7 @@ __all__ = [
     "One",
     "Orthogonal",
     "Uniform",
+    "UpsamplingDeconvFilter",
     "Zero",
     "generate_array",
     "get_fans",

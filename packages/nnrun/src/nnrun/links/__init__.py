@@ -17,9 +17,11 @@ from nnrun.links.convolution_nd import (
     DilatedConvolution2D,
     LocalConvolution2D,
 )
+from nnrun.links.decorrelated_batch_normalization import DecorrelatedBatchNormalization
 from nnrun.links.embed_id import EmbedID
 from nnrun.links.gru import GRU, StatefulGRU, StatefulMGU, StatelessGRU, StatelessMGU
 from nnrun.links.inception import Inception, MLPConvolution2D
+from nnrun.links.inception_bn import InceptionBN
 from nnrun.links.learnt_activations import (
     Bilinear,
     Highway,
@@ -47,6 +49,7 @@ from nnrun.links.normalizations import (
     LayerNormalization,
     RMSNormalization,
 )
+from nnrun.links.parameter import Parameter
 from nnrun.links.tree_lstm import ChildSumTreeLSTM, NaryTreeLSTM
 
 __all__ = [
@@ -69,6 +72,7 @@ __all__ = [
     "Deconvolution2D",
     "Deconvolution3D",
     "DeconvolutionND",
+    "DecorrelatedBatchNormalization",
     "DeformableConvolution2D",
     "DepthwiseConvolution2D",
     "DilatedConvolution2D",
@@ -76,6 +80,7 @@ __all__ = [
     "GroupNormalization",
     "Highway",
     "Inception",
+    "InceptionBN",
     "LayerNormalization",
     "Linear",
     "LocalConvolution2D",
@@ -93,6 +98,7 @@ __all__ = [
     "NaryTreeLSTM",
     "NegativeSampling",
     "PReLU",
+    "Parameter",
     "RMSNormalization",
     "Scale",
     "SimplifiedDropconnect",
@@ -106,3 +112,25 @@ __all__ = [
     "Swish",
     "TransformerBlock",
 ]
+
+# Models with published weights stand on a higher floor; they are names of this one too.
+_MODELS = (
+    "GoogLeNet",
+    "ResNet101Layers",
+    "ResNet152Layers",
+    "ResNet50Layers",
+    "VGG16Layers",
+    "VGG19Layers",
+)
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODELS:
+        import importlib
+
+        return getattr(importlib.import_module("nnrun.models"), name)
+    raise AttributeError(f"module 'nnrun.links' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODELS})
