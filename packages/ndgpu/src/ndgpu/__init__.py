@@ -102,6 +102,7 @@ from numpy import ushort as ushort
 from ndgpu import cuda as cuda
 from ndgpu import fft as fft
 from ndgpu import linalg as linalg
+from ndgpu import profiler as profiler
 from ndgpu import random as random
 from ndgpu.core import ufunc_methods as _ufunc_methods
 from ndgpu.core import ufuncs as _ufuncs
@@ -381,8 +382,12 @@ from ndgpu.routines.windows import hanning as hanning
 from ndgpu.routines.windows import i0 as i0
 from ndgpu.routines.windows import kaiser as kaiser
 from ndgpu.routines.windows import sinc as sinc
+from ndgpu.runtime import empty_like_pinned as empty_like_pinned
+from ndgpu.runtime import empty_pinned as empty_pinned
 from ndgpu.runtime import get_default_memory_pool as get_default_memory_pool
 from ndgpu.runtime import get_default_pinned_memory_pool as get_default_pinned_memory_pool
+from ndgpu.runtime import zeros_like_pinned as zeros_like_pinned
+from ndgpu.runtime import zeros_pinned as zeros_pinned
 
 __version__ = "0.1.0"
 

@@ -16,11 +16,13 @@ from ndgpu.runtime.allocator import (
     set_pinned_memory_allocator,
     using_allocator,
 )
+from ndgpu.runtime.async_memory import MemoryAsync, MemoryAsyncPool, malloc_async
 from ndgpu.runtime.context import current_device_id, device_count
 from ndgpu.runtime.device import Device, is_available
 from ndgpu.runtime.errors import CUDADriverError, OutOfMemoryError, check
 from ndgpu.runtime.event import Event, get_elapsed_time
 from ndgpu.runtime.graph import Graph
+from ndgpu.runtime.hooks import MemoryHook
 from ndgpu.runtime.memory import (
     BaseMemory,
     ManagedMemory,
@@ -31,11 +33,24 @@ from ndgpu.runtime.memory import (
     malloc_managed,
 )
 from ndgpu.runtime.pinned import PinnedMemory, PinnedMemoryPointer, PinnedMemoryPool
+from ndgpu.runtime.pinned_arrays import (
+    empty_like_pinned,
+    empty_pinned,
+    zeros_like_pinned,
+    zeros_pinned,
+)
 from ndgpu.runtime.pool import MemoryPool, PooledMemory
 from ndgpu.runtime.stream import ExternalStream, Stream, get_current_stream
+from ndgpu.runtime.synchronization import (
+    SynchronizationError,
+    SynchronizationWarning,
+    detect_synchronization,
+)
+from ndgpu.runtime.user_allocators import CFunctionAllocator, PythonFunctionAllocator
 
 __all__ = [
     "BaseMemory",
+    "CFunctionAllocator",
     "CUDADriverError",
     "Device",
     "Event",
@@ -43,6 +58,9 @@ __all__ = [
     "Graph",
     "ManagedMemory",
     "Memory",
+    "MemoryAsync",
+    "MemoryAsyncPool",
+    "MemoryHook",
     "MemoryPointer",
     "MemoryPool",
     "OutOfMemoryError",
@@ -50,13 +68,19 @@ __all__ = [
     "PinnedMemoryPointer",
     "PinnedMemoryPool",
     "PooledMemory",
+    "PythonFunctionAllocator",
     "Stream",
+    "SynchronizationError",
+    "SynchronizationWarning",
     "UnownedMemory",
     "alloc",
     "alloc_pinned_memory",
     "check",
     "current_device_id",
+    "detect_synchronization",
     "device_count",
+    "empty_like_pinned",
+    "empty_pinned",
     "get_allocator",
     "get_current_stream",
     "get_default_memory_pool",
@@ -64,8 +88,11 @@ __all__ = [
     "get_elapsed_time",
     "is_available",
     "malloc",
+    "malloc_async",
     "malloc_managed",
     "set_allocator",
     "set_pinned_memory_allocator",
     "using_allocator",
+    "zeros_like_pinned",
+    "zeros_pinned",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "Memory",
     "MemoryPointer",
     "UnownedMemory",
+    "checked_size",
     "malloc",
     "malloc_managed",
 ]
@@ -90,7 +91,7 @@ class Memory(BaseMemory):
 
     def __init__(self, size: int) -> None:
         self.ptr = 0
-        self.size = _checked_size(size)
+        self.size = checked_size(size)
         self.device_id = context.current_device_id()
         if self.size:
             self.ptr = self._allocate()
@@ -164,7 +165,7 @@ class UnownedMemory(BaseMemory):
                 ordinal = driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
                 device_id = int(check(driver.cuPointerGetAttribute(ordinal, ptr)))
         self.ptr = int(ptr)
-        self.size = _checked_size(size)
+        self.size = checked_size(size)
         self.device_id = device_id
         self._owner = owner
 
@@ -397,7 +398,8 @@ def malloc_managed(size: int) -> MemoryPointer:
     return MemoryPointer(ManagedMemory(size))
 
 
-def _checked_size(size: int) -> int:
+def checked_size(size: int) -> int:
+    """Return a number of bytes as an int, or raise what is wrong with it."""
     size = operator.index(size)
     if size < 0:
         raise ValueError(f"an allocation cannot have {size} bytes")

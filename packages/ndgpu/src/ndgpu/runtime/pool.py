@@ -27,6 +27,7 @@ each time would else keep one chunk of every size it had.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import operator
 import threading
@@ -34,14 +35,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ndgpu import config
-from ndgpu.runtime import context
+from ndgpu.runtime import context, hooks
 from ndgpu.runtime.blocks import SMALL, UNIT, Arena, Block, Chunk, chunk_size
 from ndgpu.runtime.context import Place, local
 from ndgpu.runtime.device import Device
 from ndgpu.runtime.errors import OutOfMemoryError
 from ndgpu.runtime.memory import BaseMemory, MemoryPointer, UnownedMemory, malloc
 
-__all__ = ["MemoryPool", "PooledMemory"]
+__all__ = ["MemoryPool", "PooledMemory", "byte_limit"]
 
 _new = object.__new__
 
@@ -81,10 +82,26 @@ class PooledMemory(BaseMemory):
         """Give the memory back before the object goes; nothing may use it any more."""
         block = self._block
         if block is not None:
+            if hooks.active.number:
+                self._free_hooked(block)
+                return
             self._block = None
             # In this order: a size is never left unmarked while its stack has blocks.
             block.stack.append(block)
             block.dirty.add(block.size)
+
+    def _free_hooked(self, block: Block) -> None:
+        given = {
+            "device_id": block.device_id,
+            "mem_size": block.size,
+            "mem_ptr": block.ptr,
+            "pmem_id": id(self),
+        }
+        hooks.tell("free_preprocess", **given)
+        self._block = None
+        block.stack.append(block)
+        block.dirty.add(block.size)
+        hooks.tell("free_postprocess", **given)
 
     __del__ = free
 
@@ -154,6 +171,8 @@ class MemoryPool:
         ValueError
             If `size` is negative.
         """
+        if hooks.active.number:
+            return self._malloc_hooked(size)
         try:
             stack = self._arenas[local.place].stacks.get((size + 511) & -512)
             block = stack.pop() if stack else None
@@ -170,6 +189,38 @@ class MemoryPool:
         pointer.mem = memory
         pointer.ptr = block.ptr
         pointer.device_id = block.device_id
+        return pointer
+
+    def _malloc(self, size: int) -> MemoryPointer:
+        """Allocate the long way."""
+        context.current_device_id()
+        arena = self._arenas.get(local.place)
+        stack = None if arena is None else arena.stacks.get((operator.index(size) + 511) & -512)
+        block: Block | None = None
+        if stack:
+            with contextlib.suppress(IndexError):  # another thread was first
+                block = stack.pop()
+        block = block or self._find(size)
+        if block is None:
+            return MemoryPointer(UnownedMemory(0, 0, None, context.current_device_id()))
+        memory = _new(PooledMemory)
+        memory._block = block
+        return MemoryPointer(memory)
+
+    def _malloc_hooked(self, size: int) -> MemoryPointer:
+        """Allocate, and tell the hooks of this thread."""
+        given = {
+            "device_id": context.current_device_id(),
+            "size": size,
+            "mem_size": (operator.index(size) + UNIT - 1) & -UNIT,
+        }
+        hooks.tell("malloc_preprocess", **given)
+        pointer = None
+        try:
+            pointer = self._malloc(size)
+        finally:
+            address, number = (0, 0) if pointer is None else (pointer.ptr, id(pointer.mem))
+            hooks.tell("malloc_postprocess", **given, mem_ptr=address, pmem_id=number)
         return pointer
 
     def free_all_blocks(self, stream: Any | None = None) -> None:
@@ -234,16 +285,7 @@ class MemoryPool:
         ValueError
             If both or neither are given, or out of range.
         """
-        if (size is None) == (fraction is None):
-            raise ValueError("set_limit: give one of `size` and `fraction`")
-        if fraction is not None:
-            if not 0 <= fraction <= 1:
-                raise ValueError(f"set_limit: `fraction` must be from 0 to 1, got {fraction}")
-            size = int(fraction * Device().mem_info[1])
-        size = operator.index(size)  # type: ignore[arg-type]
-        if size < 0:
-            raise ValueError(f"set_limit: `size` must not be negative, got {size}")
-        self._device().limit = size
+        self._device().limit = byte_limit(size, fraction)
 
     def get_limit(self) -> int:
         """Return the limit on the current device in bytes; 0 for none."""
@@ -325,10 +367,17 @@ class MemoryPool:
         """Get a chunk, and cut a block from its start; None for no room."""
         if pool.limit and pool.total + chunk > pool.limit:
             return None
+        given = {"device_id": pool.device_id, "mem_size": chunk}
+        if hooks.active.number:
+            hooks.tell("alloc_preprocess", **given)
         try:
             pointer = self._allocator(chunk)
         except OutOfMemoryError:
+            if hooks.active.number:
+                hooks.tell("alloc_postprocess", **given, mem_ptr=0)
             return None
+        if hooks.active.number:
+            hooks.tell("alloc_postprocess", **given, mem_ptr=pointer.ptr)
         pool.searches = 0
         pool.total += chunk
         pool.peak = max(pool.peak, pool.total)
@@ -367,6 +416,20 @@ class MemoryPool:
             if not other.chunks:
                 del self._arenas[other.place]
         return moved
+
+
+def byte_limit(size: int | None, fraction: float | None) -> int:
+    """Return the bytes that the arguments of `MemoryPool.set_limit` mean."""
+    if (size is None) == (fraction is None):
+        raise ValueError("set_limit: give one of `size` and `fraction`")
+    if fraction is not None:
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"set_limit: `fraction` must be from 0 to 1, got {fraction}")
+        return int(fraction * Device().mem_info[1])
+    size = operator.index(size)  # type: ignore[arg-type]
+    if size < 0:
+        raise ValueError(f"set_limit: `size` must not be negative, got {size}")
+    return size
 
 
 def _give_back(pool: _DevicePool, arena: Arena, goal: int = 0) -> None:

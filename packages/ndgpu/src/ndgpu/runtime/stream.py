@@ -27,7 +27,7 @@ from ndgpu.runtime.context import Place
 from ndgpu.runtime.errors import CUDADriverError, check
 from ndgpu.runtime.event import Event, query
 
-__all__ = ["ExternalStream", "Stream", "get_current_stream"]
+__all__ = ["ExternalStream", "Stream", "get_current_stream", "launch_host_func"]
 
 _NON_BLOCKING = 1
 _LEGACY = (0, 1)  # the handles of the null stream
@@ -207,14 +207,7 @@ class _BaseStream:
         arg : object
             The argument.
         """
-        context.current_device_id()
-        ticket = next(_tickets)
-        _waiting[ticket] = (callback, arg)
-        try:
-            check(driver.cuLaunchHostFunc(self.ptr, _caller_address(), ticket))
-        except CUDADriverError:
-            del _waiting[ticket]
-            raise
+        launch_host_func(self.ptr, callback, arg)
 
     def add_callback(self, callback: Callable[[Any, int, Any], object], arg: Any = None) -> None:
         """Call ``callback(stream, status, arg)`` once the work given so far is complete.
@@ -390,12 +383,28 @@ _external_places: dict[tuple[int, int], Place] = {}
 _own_places = threading.local()
 
 _tickets = itertools.count(1)
-_waiting: dict[int, tuple[Callable[[Any], object], Any]] = {}
+# Functions that streams will call, each with its argument and whether a graph has it.
+_waiting: dict[int, tuple[Callable[[Any], object], Any, bool]] = {}
 _caller: Any = None
 
 
+def launch_host_func(ptr: int, callback: Callable[[Any], object], arg: Any) -> None:
+    """Call ``callback(arg)`` when the stream with a handle comes to this point."""
+    context.current_device_id()
+    captured = graph.under_way() and int(check(driver.cuStreamIsCapturing(ptr))) != 0
+    ticket = next(_tickets)
+    _waiting[ticket] = (callback, arg, captured)
+    try:
+        check(driver.cuLaunchHostFunc(ptr, _caller_address(), ticket))
+    except CUDADriverError:
+        del _waiting[ticket]
+        raise
+
+
 def _run_callback(ticket: int) -> None:
-    callback, arg = _waiting.pop(ticket)
+    callback, arg, captured = _waiting[ticket]
+    if not captured:  # a graph may call it again
+        del _waiting[ticket]
     callback(arg)
 
 
