@@ -215,3 +215,15 @@ def test_a_mask_without_elements_picks_nothing(shape):
         x[mask] = ndgpu.ones(2)
     with pytest.raises(IndexError, match="boolean index did not match"):
         x[ndgpu.zeros((0, 5), bool)]
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16"])
+def test_expm1_at_infinity(dtype):
+    # NumPy gives NaN for the first four.
+    inf = float("inf")
+    z = [complex(-inf, inf), complex(-inf, NAN), complex(inf, inf), complex(inf, NAN)]
+    z += [complex(-inf, 1), complex(NAN, 0), complex(1, inf)]
+    got = ndgpu.expm1(ndgpu.asarray(np.array(z, dtype))).get()
+    wanted = [-1, -1, complex(inf, NAN), complex(inf, NAN), -1, complex(NAN, 0), complex(NAN, NAN)]
+    np.testing.assert_array_equal(got.real, np.real(wanted))
+    np.testing.assert_array_equal(got.imag, np.imag(wanted))

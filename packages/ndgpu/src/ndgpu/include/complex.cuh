@@ -202,9 +202,10 @@ __device__ complex<T> exp(const complex<T>& z) {
 
 template <typename T>
 __device__ complex<T> expm1(const complex<T>& z) {
+  const complex<T> e = exp(z);
+  if (!ndgpu::isfinite_(z.re) || !ndgpu::isfinite_(z.im)) return complex<T>(e.re - T(1), e.im);
   // exp(x) cos y - 1 without cancellation near 0.
   const T half = sin(z.im * T(0.5));
-  const complex<T> e = exp(z);
   return complex<T>(expm1(z.re) * cos(z.im) - T(2) * half * half, e.im);
 }
 
