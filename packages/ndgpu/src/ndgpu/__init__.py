@@ -110,6 +110,8 @@ from ndgpu.core.fusion import FusionWarning as FusionWarning
 from ndgpu.core.fusion import fuse as fuse
 from ndgpu.core.indexing import repeat as repeat
 from ndgpu.core.indexing import take as take
+from ndgpu.core.memo import clear_memo as clear_memo
+from ndgpu.core.memo import memoize as memoize
 from ndgpu.core.moments import mean as mean
 from ndgpu.core.moments import std as std
 from ndgpu.core.moments import var as var
@@ -151,6 +153,7 @@ from ndgpu.kernels import ElementwiseKernel as ElementwiseKernel
 from ndgpu.kernels import RawKernel as RawKernel
 from ndgpu.kernels import RawModule as RawModule
 from ndgpu.kernels import ReductionKernel as ReductionKernel
+from ndgpu.lib.array_utils import byte_bounds as byte_bounds
 from ndgpu.linalg.product import dot as dot
 from ndgpu.linalg.product import inner as inner
 from ndgpu.linalg.product import matmul as matmul
@@ -351,6 +354,10 @@ from ndgpu.routines.sampling import correlate as correlate
 from ndgpu.routines.sampling import digitize as digitize
 from ndgpu.routines.sampling import interp as interp
 from ndgpu.routines.sampling import searchsorted as searchsorted
+from ndgpu.routines.scattering import rsqrt as rsqrt
+from ndgpu.routines.scattering import scatter_add as scatter_add
+from ndgpu.routines.scattering import scatter_max as scatter_max
+from ndgpu.routines.scattering import scatter_min as scatter_min
 from ndgpu.routines.searching import argwhere as argwhere
 from ndgpu.routines.searching import flatnonzero as flatnonzero
 from ndgpu.routines.searching import nonzero as nonzero
@@ -365,6 +372,7 @@ from ndgpu.routines.selecting import put_along_axis as put_along_axis
 from ndgpu.routines.selecting import putmask as putmask
 from ndgpu.routines.selecting import select as select
 from ndgpu.routines.selecting import take_along_axis as take_along_axis
+from ndgpu.routines.sets import in1d as in1d
 from ndgpu.routines.sets import intersect1d as intersect1d
 from ndgpu.routines.sets import isin as isin
 from ndgpu.routines.sets import setdiff1d as setdiff1d
@@ -386,6 +394,7 @@ from ndgpu.runtime import empty_like_pinned as empty_like_pinned
 from ndgpu.runtime import empty_pinned as empty_pinned
 from ndgpu.runtime import get_default_memory_pool as get_default_memory_pool
 from ndgpu.runtime import get_default_pinned_memory_pool as get_default_pinned_memory_pool
+from ndgpu.runtime import is_available as is_available
 from ndgpu.runtime import zeros_like_pinned as zeros_like_pinned
 from ndgpu.runtime import zeros_pinned as zeros_pinned
 
@@ -396,7 +405,10 @@ globals().update(_ufuncs.TABLE)
 
 round = around
 concat = concatenate
+row_stack = vstack
 permute_dims = transpose
+# A name of NumPy 1 that programs for GPUs still use, as `in1d` is.
+trapz = trapezoid
 
 
 def get_array_module(*args: object) -> _types.ModuleType:
@@ -440,8 +452,8 @@ def __getattr__(name: str) -> _typing.Any:
     if name == "bfloat16":
         # ml_dtypes is imported only where it is asked for.
         return _importlib.import_module("ml_dtypes").bfloat16
-    if name == "polynomial":
-        return _importlib.import_module("ndgpu.polynomial")
+    if name in ("polynomial", "testing", "typing"):
+        return _importlib.import_module(f"ndgpu.{name}")
     reason = _left_out.LEFT_OUT.get(name) or _left_out.PLANNED.get(name)
     text = f": {reason}" if reason else ""
     raise AttributeError(f"module 'ndgpu' has no attribute {name!r}{text}")

@@ -62,12 +62,8 @@ LEFT_OUT: dict[str, str] = {
     "f2py": _BUILD,
     "get_include": _BUILD,
     "info": "it prints NumPy's own documentation; use `help`",
-    "lib": _BUILD,
     "show_runtime": "`show_config` prints the driver and its devices",
     "test": _BUILD,
-    "testing": "compare with `numpy.testing` after `.get()`",
-    "typing": "annotations of NumPy arrays do not hold for device arrays",
-    "row_stack": "deprecated in NumPy; use `vstack`",
     "sctypeDict": "it lists dtypes that a device cannot hold",
 }
 

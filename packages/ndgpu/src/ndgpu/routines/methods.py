@@ -17,6 +17,7 @@ from ndgpu.core.transfer import asarray, asnumpy
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.routines.mathematics import around, clip, trace
 from ndgpu.routines.sampling import searchsorted
+from ndgpu.routines.scattering import scatter_add, scatter_max, scatter_min
 from ndgpu.routines.selecting import choose, compress, put
 
 __all__: list[str] = []
@@ -80,6 +81,21 @@ def _dump(self: ndarray, file: Any) -> None:
         pickle.dump(self, stream)
 
 
+def _scatter_add(self: ndarray, slices: Any, value: Any) -> None:
+    """Add to the elements at an index, in place, repeated ones repeatedly; see `scatter_add`."""
+    scatter_add(self, slices, value)
+
+
+def _scatter_max(self: ndarray, slices: Any, value: Any) -> None:
+    """Raise the elements at an index to at least `value`, in place."""
+    scatter_max(self, slices, value)
+
+
+def _scatter_min(self: ndarray, slices: Any, value: Any) -> None:
+    """Lower the elements at an index to at most `value`, in place."""
+    scatter_min(self, slices, value)
+
+
 def _to_device(self: ndarray, device: Any, /, *, stream: Any = None) -> ndarray:
     """Return the array on a device: itself, or a copy; ``stream`` is the copy's."""
     if as_device(device) == self.device:
@@ -116,6 +132,9 @@ protocol.attach(
     put=put,
     resize=_resized,
     round=around,
+    scatter_add=_scatter_add,
+    scatter_max=_scatter_max,
+    scatter_min=_scatter_min,
     searchsorted=searchsorted,
     sort=sorting.sort_in_place,
     to_device=_to_device,

@@ -21,6 +21,7 @@ from ndgpu.routines.manipulation import concatenate
 from ndgpu.routines.sampling import searchsorted
 
 __all__ = [
+    "in1d",
     "intersect1d",
     "isin",
     "setdiff1d",
@@ -278,3 +279,8 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> ndarray:
     if not assume_unique:
         a = unique(a)
     return a[isin(a, b, invert=True)]
+
+
+def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False) -> ndarray:
+    """Return `isin` of the elements of `ar1` along one axis: a name of NumPy 1."""
+    return isin(views.ravel(asarray(ar1)), ar2, assume_unique, invert)
