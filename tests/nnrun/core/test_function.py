@@ -163,3 +163,41 @@ def test_retained_variables_belong_to_the_graph():
     (ggx,) = nnrun.grad([gx], [x])
     assert gx.item() == 12
     assert ggx.item() == pytest.approx(12)
+
+
+def test_a_backward_may_give_a_gradient_for_every_input():
+    class Scale(FunctionNode):
+        def forward(self, inputs):
+            self.retain_inputs((0, 1))
+            return (inputs[0] * inputs[1],)
+
+        def backward(self, indexes, grad_outputs):
+            x, y = self.get_retained_inputs()
+            return y * grad_outputs[0], x * grad_outputs[0]
+
+    x = var(3)
+    Scale().apply((x, np.array([5], np.float32)))[0].backward()
+    assert x.grad.tolist() == [5]
+
+    class Wrong(Scale):
+        def backward(self, indexes, grad_outputs):
+            return (None, None, None)
+
+    with pytest.raises(ValueError, match=r"Wrong.backward must return 1 gradients .* 2 inputs"):
+        Wrong().apply((x, np.array([5], np.float32)))[0].backward()
+
+
+def test_a_parameter_without_axes_is_trained():
+    link = nnrun.Link()
+    with link.init_scope():
+        link.p = nnrun.Parameter(np.zeros(()))
+    optimizer = nnrun.optimizers.Adam(0.1).setup(link)
+    for _ in range(3):
+        optimizer.update(lambda: nnrun.functions.sigmoid(link.p))
+    assert link.p.shape == () and link.p.item() < -0.1
+
+
+def test_several_outputs_are_walked_at_once():
+    x = var(3)
+    nnrun.backward([x * 2, x * x], [None, np.array([10], np.float32)])
+    assert x.grad.tolist() == [62]

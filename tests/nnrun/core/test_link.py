@@ -259,3 +259,27 @@ class TestLists:
         copied.append(F.relu)
         assert len(net) == 3
         assert len(net.repeat(2).flatten()) == 6
+
+
+def test_a_visitor_sees_every_array():
+    class Double(nnrun.core.DeviceResidentsVisitor):
+        def __init__(self):
+            self.residents = []
+
+        def visit_device_resident(self, device_resident):
+            self.residents.append(type(device_resident).__name__)
+
+        def visit_array(self, arr):
+            return arr * 2
+
+        def visit_variable(self, param):
+            if param.is_initialized:
+                param.array = param.array * 2
+
+    chain = nnrun.Chain(one=L.BatchNormalization(3), two=L.Linear(None, 2))
+    visitor = Double()
+    chain.device_resident_accept(visitor)
+    assert visitor.residents == ["Chain", "BatchNormalization", "Linear"]
+    assert chain.one.gamma.array.tolist() == [2, 2, 2]
+    assert chain.one.avg_var.tolist() == [2, 2, 2]
+    assert isinstance(chain, nnrun.DeviceResident)

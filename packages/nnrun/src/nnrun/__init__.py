@@ -51,7 +51,14 @@ if TYPE_CHECKING:
     )
 
 # isort: on
-from nnrun.backend import get_array_module, get_device, using_device
+from nnrun.backend import (
+    get_array_module,
+    get_array_types,
+    get_cpu_array_types,
+    get_device,
+    is_arrays_compatible,
+    using_device,
+)
 from nnrun.config import (
     DebugMode,
     config,
@@ -68,6 +75,7 @@ from nnrun.config import (
 from nnrun.core import (
     Chain,
     ChainList,
+    DeviceResident,
     Function,
     FunctionAdapter,
     FunctionHook,
@@ -86,7 +94,14 @@ from nnrun.core import (
 )
 from nnrun.initializers import Initializer
 from nnrun.optimizer import GradientMethod, Optimizer, UpdateRule
-from nnrun.reporter import Reporter, get_current_reporter, report, report_scope
+from nnrun.reporter import (
+    DictSummary,
+    Reporter,
+    Summary,
+    get_current_reporter,
+    report,
+    report_scope,
+)
 from nnrun.serializer import AbstractSerializer, Deserializer, Serializer
 
 __version__ = "0.1.0"

@@ -45,9 +45,12 @@ __all__ = [
     "GpuDevice",
     "copyto",
     "get_array_module",
+    "get_array_types",
+    "get_cpu_array_types",
     "get_device",
     "get_device_from_array",
     "is_array",
+    "is_arrays_compatible",
     "is_current",
     "using_device",
 ]
@@ -106,6 +109,33 @@ def get_array_module(*args: Any) -> Any:
         if module is not np:
             return module
     return np
+
+
+def get_array_types() -> tuple[type, ...]:
+    """Return the types of arrays there are: NumPy's, and ndgpu's once that is imported."""
+    ndgpu = sys.modules.get("ndgpu")
+    return (np.ndarray,) if ndgpu is None else (np.ndarray, ndgpu.ndarray)
+
+
+def get_cpu_array_types() -> tuple[type, ...]:
+    """Return the types of arrays in the CPU's memory: NumPy's."""
+    return (np.ndarray,)
+
+
+def is_arrays_compatible(arrays: Any) -> bool:
+    """Whether arrays, of which some may be None, can be computed with together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nnrun.backend import is_arrays_compatible
+    >>> is_arrays_compatible([np.ones(2), None])
+    True
+    """
+    given = [x for x in arrays if x is not None]
+    if not all(is_array(x) for x in given):
+        raise TypeError("is_arrays_compatible: arrays of NumPy or ndgpu are wanted")
+    return len({get_device_from_array(x) for x in given}) < 2
 
 
 class Device:

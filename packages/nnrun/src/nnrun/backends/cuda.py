@@ -1,23 +1,12 @@
 """`nnrun.cuda` under the name of Chainer's later versions."""
 
-from nnrun.cuda import (
-    elementwise,
-    get_array_module,
-    get_device_from_id,
-    is_available,
-    raw,
-    reduce,
-    to_cpu,
-    to_gpu,
-)
+from typing import Any
 
-__all__ = [
-    "elementwise",
-    "get_array_module",
-    "get_device_from_id",
-    "is_available",
-    "raw",
-    "reduce",
-    "to_cpu",
-    "to_gpu",
-]
+from nnrun import cuda
+from nnrun.cuda import *  # noqa: F403  (the same names)
+
+__all__ = cuda.__all__
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(cuda, name)

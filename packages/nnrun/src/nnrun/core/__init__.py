@@ -1,6 +1,7 @@
 """The graph: variables, functions, the backward walk, parameters and links."""
 
 from nnrun.core.chain import Chain, ChainList, Sequential
+from nnrun.core.device_resident import DeviceResident, DeviceResidentsVisitor
 from nnrun.core.function import Function, FunctionAdapter
 from nnrun.core.function_hook import FunctionHook, get_function_hooks
 from nnrun.core.function_node import FunctionNode
@@ -14,6 +15,8 @@ from nnrun.core.walk import backward, grad
 __all__ = [
     "Chain",
     "ChainList",
+    "DeviceResident",
+    "DeviceResidentsVisitor",
     "Function",
     "FunctionAdapter",
     "FunctionHook",

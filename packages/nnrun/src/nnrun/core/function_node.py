@@ -157,7 +157,8 @@ class FunctionNode:
         Returns
         -------
         tuple of Variable or None
-            One for each wanted input; None means that it does not depend on it.
+            One for each wanted input, or one for every input; None means that the
+            outputs do not depend on it.
         """
         raise NotImplementedError(f"{self.label} has no backward: it is not differentiable")
 

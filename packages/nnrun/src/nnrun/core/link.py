@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnrun.backend import Device, get_device, is_array
+from nnrun.backend import get_device, is_array
+from nnrun.core.device_resident import DeviceResident, DeviceResidentsVisitor
 from nnrun.core.function_hook import with_hook, without_hook
 from nnrun.core.link_hook import LinkHook, LinkHookArgs
 from nnrun.core.link_hook import thread as watched
@@ -29,7 +30,7 @@ __all__ = ["Link"]
 Array = Any
 
 
-class Link:
+class Link(DeviceResident):
     """A function with parameters.
 
     Parameters
@@ -64,7 +65,6 @@ class Link:
     _params: set[str]
     _persistent: set[str]
     _within_init_scope: bool
-    _device: Device
     _hooks: dict[str, LinkHook] | None = None
 
     def __init__(self, **params: Any) -> None:
@@ -295,52 +295,23 @@ class Link:
 
     # -- devices -----------------------------------------------------------------
 
-    @property
-    def xp(self) -> Any:
-        """The array module of the link's device: ``numpy`` or ``ndgpu``."""
-        return self._device.xp
-
-    @property
-    def device(self) -> Device:
-        """Where its parameters live."""
-        return self._device
-
-    def to_device(self, device: Any) -> Link:
-        """Move all parameters and persistent arrays below to a device.
-
-        Parameters
-        ----------
-        device : device specifier
-            See `nnrun.get_device`.
-
-        Returns
-        -------
-        Link
-            The link itself.
-        """
-        target = get_device(device)
+    def device_resident_accept(self, visitor: DeviceResidentsVisitor) -> None:
+        """Show the link, its parameters and persistent arrays, and all below, to a visitor."""
         for link in self.links():
-            link._move(target)
-        return self
+            visitor.visit_device_resident(link)
+            link._show_own(visitor)
 
-    def _move(self, device: Device) -> None:
-        self._device = device
+    def _show_own(self, visitor: DeviceResidentsVisitor) -> None:
+        """Show what this link holds itself; links that hold more add to it."""
+        values = self.__dict__
         for name in self._params:
-            self.__dict__[name].to_device(device)
+            visitor.visit_variable(values[name])
         for name in self._persistent:
-            value = self.__dict__[name]
+            value = values[name]
             if isinstance(value, Variable):
-                value.to_device(device)
+                visitor.visit_variable(value)
             elif is_array(value):
-                self.__dict__[name] = device.send(value)
-
-    def to_cpu(self) -> Link:
-        """Move everything to NumPy and return the link."""
-        return self.to_device("numpy")
-
-    def to_gpu(self, device: Any = None) -> Link:
-        """Move everything to an ndgpu device, number 0 by default, and return the link."""
-        return self.to_device(0 if device is None else device)
+                values[name] = visitor.visit_array(value)
 
     # -- copies --------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnrun.backend import Device, get_device_from_array
-from nnrun.core import Link, Variable, as_array, as_variable
+from nnrun.backend import get_device_from_array
+from nnrun.core import DeviceResidentsVisitor, Link, Variable, as_array, as_variable
 
 __all__ = ["State", "zeros_like_rows"]
 
@@ -41,9 +41,9 @@ class State(Link):
             v.to_device(self.device)
             setattr(self, name, v)
 
-    def _move(self, device: Device) -> None:
-        super()._move(device)
+    def _show_own(self, visitor: DeviceResidentsVisitor) -> None:
+        super()._show_own(visitor)
         for name in self.state_names:
             value: Variable | None = getattr(self, name)
             if value is not None:
-                value.to_device(device)
+                visitor.visit_variable(value)

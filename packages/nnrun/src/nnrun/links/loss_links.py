@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnrun import initializers
-from nnrun.backend import Device
-from nnrun.core import Link, Parameter, Variable, as_array
+from nnrun.core import DeviceResidentsVisitor, Link, Parameter, Variable, as_array
 from nnrun.functions import argmax_crf1d, crf1d, hierarchical_softmax, transpose_sequence
 from nnrun.functions import black_out as black_out_
 from nnrun.functions import negative_sampling as negative_sampling_
@@ -254,9 +253,9 @@ class BinaryHierarchicalSoftmax(Link):
             heapq.heappush(heap, (first[0] + second[0], k, (first[2], second[2])))
         return heap[0][2]
 
-    def _move(self, device: Device) -> None:
-        super()._move(device)
-        self._paths, self._codes = device.send(self._paths), device.send(self._codes)
+    def _show_own(self, visitor: DeviceResidentsVisitor) -> None:
+        super()._show_own(visitor)
+        self._paths, self._codes = (visitor.visit_array(a) for a in (self._paths, self._codes))
 
     def forward(self, x: Any, t: Any) -> Variable:
         """Return the summed loss of vectors `x`, (batch, in_size), with labels `t`, (batch,)."""
