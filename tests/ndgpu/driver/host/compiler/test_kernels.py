@@ -424,7 +424,9 @@ _HEAD = ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\n
         ("mov.u32 %r1, %nonsense;", "%nonsense"),
         ("bra nowhere;", "nowhere"),
         ("ld.global.u32 %r1, [missing];", "missing"),
-        ("barrier.sync 0, 64;", "barriers for some"),
+        ("barrier.sync 0, 63;", "a multiple of 32"),
+        ("tex.2d.v4.f32.f32 {%f1, %f1, %f1, %f1}, [%rd1, {%f1, %f1}];", "no textures"),
+        ("griddepcontrol.wait;", "compute capability 9.0"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_its_line(body, wanted):

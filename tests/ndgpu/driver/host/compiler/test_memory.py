@@ -5,6 +5,8 @@ import ctypes
 import numpy as np
 import pytest
 
+from ndgpu.driver.host.compiler import PtxError, load
+
 _I = ctypes.c_int32
 
 
@@ -104,3 +106,69 @@ def test_a_streaming_store_becomes_one_that_passes_by_the_caches(kernels):
     assert "!nontemporal" in ir
     assert "fence seq_cst" in ir
     assert "!nontemporal" not in kernels.program.kernels["sums"].ir((128, 1, 1))
+
+
+def test_generic_addresses_tell_their_space(cuda):
+    program = cuda("""
+    __constant__ int constant[4];
+    __device__ int device[4];
+    struct S { int a[8]; };
+    extern "C" __global__ void k(const __grid_constant__ S s, unsigned* out, int n) {
+        __shared__ int shared[4];
+        int local[4] = {n, n + 1, n + 2, n + 3};
+        const void* all[] = {device + n, shared + n, local + n, constant + n, s.a + n, out};
+        for (int i = 0; i < 6; i++) {
+            unsigned yes = 0, one;
+            asm("{ .reg .pred p; isspacep.global p, %1; selp.u32 %0, 1, 0, p; }"
+                : "=r"(one) : "l"(all[i]));
+            yes |= one;
+            asm("{ .reg .pred p; isspacep.shared p, %1; selp.u32 %0, 2, 0, p; }"
+                : "=r"(one) : "l"(all[i]));
+            yes |= one;
+            asm("{ .reg .pred p; isspacep.local p, %1; selp.u32 %0, 4, 0, p; }"
+                : "=r"(one) : "l"(all[i]));
+            yes |= one;
+            asm("{ .reg .pred p; isspacep.const p, %1; selp.u32 %0, 8, 0, p; }"
+                : "=r"(one) : "l"(all[i]));
+            yes |= one;
+            asm("{ .reg .pred p; isspacep.param p, %1; selp.u32 %0, 16, 0, p; }"
+                : "=r"(one) : "l"(all[i]));
+            yes |= one;
+            out[6 * threadIdx.x + i] = yes;
+        }
+    }""")
+    out = np.zeros((40, 6), np.uint32)
+    structure = np.zeros(8, np.int32)
+    table = ctypes.c_uint64 * 4
+    given = table.from_buffer(structure)
+    assert program.launch("k", (1,), (40,), given, out, _I(1)) == 0
+    np.testing.assert_array_equal(out, np.broadcast_to([1, 2, 4, 8, 16, 1], out.shape))
+
+
+def test_hints_for_caches_change_nothing(cuda, rng):
+    program = cuda("""extern "C" __global__ void k(const unsigned* x, unsigned* y) {
+        unsigned i = threadIdx.x, v, w;
+        unsigned long long keep, drop, range;
+        asm("createpolicy.fractional.L2::evict_last.L2::evict_unchanged.b64 %0, 0.5;" : "=l"(keep));
+        asm("createpolicy.fractional.L2::evict_first.b64 %0;" : "=l"(drop));
+        asm("createpolicy.range.global.L2::evict_last.b64 %0, [%1], 64, 128;"
+            : "=l"(range) : "l"(x));
+        asm volatile("ld.global.nc.L1::no_allocate.L2::cache_hint.v2.u32 {%0, %1}, [%2], %3;"
+            : "=r"(v), "=r"(w) : "l"(x + 2 * i), "l"(keep));
+        asm volatile("st.global.L2::cache_hint.u32 [%0], %1, %2;"
+            :: "l"(y + i), "r"(v + w), "l"(drop) : "memory");
+        asm volatile("red.global.L2::cache_hint.add.u32 [%0], %1, %2;"
+            :: "l"(y + i), "r"(7), "l"(range) : "memory");
+        asm volatile("prefetch.global.L2::evict_last [%0]; discard.global.L2 [%0], 128;" :: "l"(x));
+    }""")
+    x = rng.integers(0, 1 << 30, 100, np.uint32)
+    y = np.zeros(50, np.uint32)
+    assert program.launch("k", (1,), (50,), x, y) == 0
+    np.testing.assert_array_equal(y, x[::2] + x[1::2] + 7)
+
+
+def test_a_policy_that_there_is_not_is_refused():
+    head = ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\n"
+    with pytest.raises(PtxError, match=r"createpolicy\.fractional\.L2\.keep") as caught:
+        load(f"{head}.reg .b64 %rd<2>;\ncreatepolicy.fractional.L2::keep.b64 %rd1;\nret;\n}}")
+    assert caught.value.line == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 
 import numpy as np
@@ -287,6 +288,15 @@ for table in (0x00, 0x1E, 0x2D, 0x6A, 0x80, 0x96, 0xCA, 0xD8, 0xE8, 0xF8, 0xFE, 
         "32",
         lambda x, y, z, table=table: logic3(x, y, z, table),
         {3: table},
+    )
+
+for name, join in (("or", operator.or_), ("and", operator.and_)):
+    form(
+        f"lop3.{name}.b32 #96",
+        "b32 b32 b32 b1",
+        "32 1",
+        lambda x, y, z, p, join=join: (x ^ y ^ z, join((x ^ y ^ z) != 0, bool(p))),
+        {3: 0x96},
     )
 
 # -- bytes -----------------------------------------------------------------------------

@@ -8,8 +8,9 @@ since compute capability 7.0, a warp counts as 32 threads once all of its lanes 
 have come.
 
 Warps that wait at barriers which nobody else will reach would wait for ever: the kernel then ends
-with ``CUDA_ERROR_LAUNCH_TIMEOUT``.  Warps that ask an `mbarrier` again and again give the others a
-turn each time (`cfg.yields`), and are given up after a million turns in which nothing came to pass.
+with ``CUDA_ERROR_LAUNCH_TIMEOUT``.  Warps that ask an `mbarrier`, or a place in memory, again and
+again (`spins`) give the others a turn each time; if only threads of the block can answer, they are
+given up after a million turns in which nothing came to pass.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from string import Template
 
 from .builder import Value
-from .cfg import Block
+from .cfg import Block, yields
 from .dataflow import Dataflow, Step
 from .errors import PtxError
 from .frames import FRAME_FIELDS, WORD_FIELDS
@@ -48,7 +49,7 @@ def operands_of(ins: Instruction) -> tuple[Operand, Operand, Operand | None]:
 
 def _parts(ins: Instruction) -> bool:
     """Whether it is a barrier for which not all of the block need wait."""
-    if ins.opcode.startswith("mbarrier."):
+    if yields(ins) or ins.opcode.startswith("mbarrier."):
         return True
     if ins.opcode not in ("bar", "barrier") or "warp" in ins.modifiers:
         return False
@@ -60,6 +61,11 @@ def counted(flow: Dataflow) -> bool:
     ends = (b.end for b in flow.graph.blocks if b.end is not None)
     steps = (s.ins for steps in flow.steps for s in steps)
     return any(map(_parts, ends)) or any(map(_parts, steps))
+
+
+def _within_block(ins: Instruction) -> bool:
+    """Whether only threads of the same block can answer a question."""
+    return not {"shared", "cta", "parity"}.isdisjoint(ins.modifiers) or "mbarrier" in ins.text
 
 
 def check(blocks: Iterable[Block], kernel: str) -> None:
@@ -150,12 +156,22 @@ class Barriers(Lanes):
         text = f"call i32 @barrier.leave({_PLACES}, ptr %frame, i32 {lanes.text})"
         return self.b.emit(text, "i32", False)
 
-    def let_go(self) -> None:
-        """Let the lanes that run go on at the warp's next turn."""
+    def let_go(self, lanes: Value) -> None:
+        """Let lanes go on at the warp's next turn."""
         b = self.b
         at = self._field("released")
         old = b.emit(f"load i32, ptr {at}", "i32", False)
-        b.line(f"store i32 {b.binary('or', old, self.lane_number()).text}, ptr {at}")
+        b.line(f"store i32 {b.binary('or', old, lanes).text}, ptr {at}")
+
+    def together(self, wanted: Operand, step: Step) -> Value:
+        """Those of the lanes that run all of whose members, but for exited ones, run as well."""
+        b, here = self.b, self.lane_number()
+        dead = b.emit(f"load i32, ptr {self._field('dead')}", "i32", False)
+        there = b.binary("or", here, dead)
+        away = b.binary("xor", there, b.const("i32", -1))
+        missing = b.binary("and", self._number(wanted, step), away)
+        complete = b.compare("icmp eq", missing, b.const("i32", 0, True))
+        return b.binary("and", self.number_of(complete), here)
 
     def note_change(self) -> None:
         """Something came to pass that other warps may wait for."""
@@ -175,12 +191,20 @@ class Barriers(Lanes):
     def votes(self, step: Step) -> list[Value]:
         """How many voted for a barrier that is passed, and how many voted."""
         b = self.b
-        index = b.cast("zext", self._number(operands_of(step.ins)[0], step), "i64")
-        offset = b.binary("mul", index, b.const("i64", 4, True))
+        number = self.source(operands_of(step.ins)[0], step)
+        if self.uniform(number):
+            index = b.cast("zext", self.scalar_argument(number, "i32"), "i64")
+        else:
+            index = b.cast("zext", self.vector_argument(number, "i32"), "i64")
+        offset = b.binary("mul", index, b.const("i64", 4, index.wide))
         found = []
         for name in ("votes", "voters"):
             base = b.emit(f"ptrtoint ptr {self._field(name)} to i64", "i64", False)
-            found += self._gathered(b.binary("add", offset, base), "i32", 1, False)
+            at = b.binary("add", offset, base)
+            if at.wide:
+                found += self._gathered(at, "i32", 1, False)
+            else:
+                found.append(b.emit(f"load i32, ptr {self.pointer(at, 0).text}", "i32", False))
         return found
 
     # -- a block's turns -------------------------------------------------------------------------
@@ -242,6 +266,8 @@ class Barriers(Lanes):
 
     def end_turn(self) -> None:
         """Go on with the block, unless all that is left of it waits for what will not come."""
+        ends = [b.end for b in self.flow.graph.blocks if b.end is not None and yields(b.end)]
+        patience = _PATIENCE if all(map(_within_block, ends)) else -1  # the largest number
         self.b.lines += [
             "  %turn.alive = load i1, ptr %alive",
             "  br i1 %turn.alive, label %turn.look, label %block.next",
@@ -253,7 +279,7 @@ class Barriers(Lanes):
             "  %turn.more = add i32 %turn.idle, 1",
             "  %turn.count = select i1 %turn.still, i32 %turn.more, i32 0",
             "  store i32 %turn.count, ptr %idle",
-            f"  %turn.patient = icmp ult i32 %turn.count, {_PATIENCE}",
+            f"  %turn.patient = icmp ult i32 %turn.count, {patience}",
             "  %turn.on = and i1 %turn.ran, %turn.patient",
             "  br i1 %turn.on, label %phase, label %deadlock",
             "deadlock:",

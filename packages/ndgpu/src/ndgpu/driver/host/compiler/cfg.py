@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from .errors import PtxError
 from .ifconvert import convert
 from .inline import Flat
+from .spins import members, questions
 from .syntax import Instruction, Register, Symbol
 
 __all__ = ["Block", "Graph", "Loop", "build", "yields"]
@@ -31,7 +32,9 @@ class Block:
     kind : str
         How it ends: ``jump``, ``branch`` (to `targets[0]` where `condition` holds, else to
         `targets[1]`), ``switch`` (to `targets[condition]`), ``barrier`` (then `targets[0]`),
-        ``exit``, ``trap``.
+        ``meet`` (the same, in a block of its own, where the lanes that `end` names wait for each
+        other), ``exit``,
+        ``trap``.
     end : Instruction or None
         The instruction that ends it, if one does.
     loop : Loop or None
@@ -47,6 +50,16 @@ class Block:
     end: Instruction | None = None
     loop: Loop | None = None
     postdominator: Block | None = None  # None: the end of the kernel
+
+    @property
+    def stops(self) -> bool:
+        """Whether lanes can stop at its end, while others of the block go on."""
+        return self.kind in ("barrier", "meet")
+
+
+def yields(ins: Instruction) -> bool:
+    """Whether what ends a block gives other lanes and warps a turn; the rest tells for what."""
+    return ins.opcode == "yield"
 
 
 @dataclass(slots=True, eq=False)
@@ -70,13 +83,13 @@ class Graph:
     loops: list[Loop]
 
     @property
+    def asks(self) -> bool:
+        """Whether lanes can come to one place at different times: some wait for other threads."""
+        return any(block.end is not None and yields(block.end) for block in self.blocks)
+
+    @property
     def irreducible(self) -> bool:
         return any(loop.irreducible for loop in self.loops)
-
-
-def yields(ins: Instruction) -> bool:
-    """Whether other warps of the block get a turn before the instruction: it asks if they came."""
-    return ins.opcode == "mbarrier.test_wait"
 
 
 def build(flat: Flat) -> Graph:
@@ -120,7 +133,11 @@ def _cut(flat: Flat) -> Block:
             current.targets.append(block)
         return block
 
-    for item in flat.items:
+    asked = questions(flat)
+    waits = asked or any(
+        isinstance(item, Instruction) and item.opcode == "mbarrier.test_wait" for item in flat.items
+    )
+    for place, item in enumerate(flat.items):
         if isinstance(item, str):
             if open_ and not current.instructions and current is not entry:
                 blocks[item] = current
@@ -158,8 +175,10 @@ def _cut(flat: Flat) -> Block:
             current.kind, current.condition, current.end = "switch", index, item
             jumps.append((current, list(flat.tables[table.name])))
             open_ = False
-        elif opcode in ("ret", "exit", "trap"):
-            current.kind, current.end = "trap" if opcode == "trap" else "exit", item
+        elif opcode in ("ret", "exit", "trap", "brkpt"):
+            # Where no debugger waits for it, a break point is a trap.
+            current.kind = "trap" if opcode in ("trap", "brkpt") else "exit"
+            current.end = item
             open_ = False
         elif opcode in _BARRIERS and not {"warp", "arrive"}.intersection(item.modifiers):
             current.kind, current.end = "barrier", item
@@ -167,8 +186,14 @@ def _cut(flat: Flat) -> Block:
             if "red" in item.modifiers:
                 # Its result is there once the barrier is passed.
                 current.instructions.append(replace(item, opcode="barred"))
-        elif yields(item):
-            current.kind, current.end = "barrier", item
+        elif opcode == "mbarrier.test_wait" or place in asked:
+            current.kind, current.end = "barrier", replace(item, opcode="yield")
+            current = begin()
+            current.instructions.append(item)
+        elif waits and members(item) is not None:
+            if current.instructions or current is entry:
+                current = begin()  # for lanes that wait come back to the start of the block
+            current.kind, current.end = "meet", item
             current = begin()
             current.instructions.append(item)
         else:

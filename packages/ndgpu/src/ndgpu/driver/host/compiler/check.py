@@ -70,6 +70,8 @@ _NUMBERS = {name: place for place, name in enumerate(KINDS, 1)}
 _READ, _WRITE, _ATOMIC, _VOLATILE = 1 << 16, 1 << 17, 1 << 18, 1 << 19
 _SPACES = {"generic": 0, "global": 1, "const": 1, "shared": 2, "local": 3}
 _SPACE_SHIFT = 20
+# Modifiers of accesses that may meet one another, as atomic operations may.
+_STRONG = frozenset(("relaxed", "acquire", "release"))
 # Accesses by the lanes of a warp together, which come down to gathers and scatters.
 _WHOLE = frozenset(("ldmatrix",))
 
@@ -303,7 +305,7 @@ class CheckedWriter(Writer):
         super()._step(step)
         if opcode in WARP_OPCODES or opcode in ("bar", "barrier"):
             self._advance("clock")
-        if opcode == "mbarrier.test_wait":
+        if step.ins.line in self.questions:
             # What other threads did before they arrived is in order with what comes now.
             self._advance("epoch")
 
@@ -366,6 +368,8 @@ class CheckedWriter(Writer):
             sources = [self.source(o, step) for o in step.sources[1:]]
             values = [self.vector_argument(s, memory) for s in sources]
         flags = (_READ if read else _WRITE) | _VOLATILE * volatile
+        if not _STRONG.isdisjoint(step.ins.modifiers):
+            flags |= _ATOMIC
         self._ask(step, space, memory, values, flags)
 
     def _check_atomic(self, step: Step) -> None:

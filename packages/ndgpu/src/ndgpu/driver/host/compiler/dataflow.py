@@ -14,6 +14,7 @@ from .errors import PtxError
 from .inline import Flat
 from .isa import OPS
 from .isa.table import Op
+from .spins import members
 from .syntax import NO_RESULT, Address, Instruction, Operand, Register, Symbol, Vector
 
 __all__ = ["CARRY", "Dataflow", "Step", "bits", "operation", "symbol_of"]
@@ -174,6 +175,9 @@ class Dataflow:
         """Registers that the block's end reads."""
         if block.condition is not None:
             return [block.condition.name]
+        if block.kind == "meet" and block.end is not None:
+            lanes = members(block.end)
+            return [lanes.name] if isinstance(lanes, Register) else []
         if block.kind == "barrier" and block.end is not None and not yields(block.end):
             found = _apart(block.end.operands)
             if "red" in block.end.modifiers:

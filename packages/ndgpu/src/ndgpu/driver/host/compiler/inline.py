@@ -37,6 +37,7 @@ __all__ = ["Flat", "flatten"]
 
 _MOST = 400_000  # instructions after expansion: past this the calls were not meant to be expanded
 _BRANCHES = frozenset(("bra", "brx"))
+_HINTED = frozenset(("ld", "st", "atom", "red"))  # their last operand can be a cache policy
 _FAMILIES = frozenset(("wmma", "mbarrier"))
 # Types of the results and arguments of the functions in `services`.
 _SERVICES = {
@@ -152,6 +153,9 @@ def _expand(
             continue
         if names:
             ins = rename(ins, names)
+        if "cache_hint" in ins.modifiers and ins.opcode in _HINTED:
+            rest = tuple(m for m in ins.modifiers if m != "cache_hint")
+            ins = replace(ins, modifiers=rest, operands=ins.operands[:-1])
         if ins.opcode in _FAMILIES:  # which instruction it is decides what its operands are
             ins = _member(ins)
         if ins.opcode == "cp":

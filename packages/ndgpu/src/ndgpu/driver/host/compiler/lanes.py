@@ -10,7 +10,7 @@ from .emit import Held
 from .shapes import UNIFORM, VARYING, Shape
 from .syntax import Immediate, Operand, Symbol
 
-__all__ = ["SPECIALS", "Lanes"]
+__all__ = ["RESERVED", "RESERVED_BYTES", "SPECIALS", "Lanes"]
 
 # Special registers that are the same for a whole warp, and the value that holds each.
 SPECIALS = {
@@ -29,6 +29,20 @@ SPECIALS = {
     "%nctaid.w": "1",
     "%tid.w": "0",
     "WARP_SZ": "32",
+}
+# Shared memory that the system keeps for itself, which cooperative groups of several warps use.
+RESERVED_BYTES = 1024
+RESERVED = {
+    f"%reserved_smem_offset_{name}": offset
+    for name, offset in (
+        ("begin", 0), ("end", RESERVED_BYTES), ("cap", RESERVED_BYTES), ("0", 0), ("1", 512)
+    )
+}  # fmt: skip
+# Counters of what nobody counts here.
+_NOTHING = {
+    **{f"%pm{i}": "i32" for i in range(8)},
+    **{f"%pm{i}_64": "i64" for i in range(8)},
+    "%current_graph_exec": "i64",
 }
 _LANEMASKS = {
     "%lanemask_eq": lambda i: 1 << i,
@@ -70,6 +84,11 @@ class Lanes(Atomics):
             return Held(UNIFORM, self._clock(name))
         if name in _TIMERS:
             return Held(UNIFORM, self._timer(name))
+        if name in _NOTHING:
+            return Held(UNIFORM, b.const(_NOTHING[name], 0))
+        if name in RESERVED:
+            base = self.shared_offsets["%reserved"]
+            return Held(UNIFORM, b.const("i32", base + RESERVED[name]))
         found = grid.environment(self, name)
         if found is None:
             raise self.error(f"special register {name} is not known", step)

@@ -25,6 +25,7 @@ from .errors import PtxError
 from .facts import Facts, decode, encode
 from .frames import Layout, layout, rounded
 from .inline import flatten
+from .lanes import RESERVED, RESERVED_BYTES
 from .shapes import WARP_OPCODES, Variant
 from .stack import link
 from .syntax import Function, Instruction, Module, Param, Symbol, Variable
@@ -118,8 +119,10 @@ class Program:
     def _facts(self, function: Function) -> Facts:
         flow = self.flow(function.name)
         used = _symbols(flow)
+        own = [*flow.flat.variables.values()]
+        if any(name in RESERVED for steps in flow.steps for s in steps for name in s.uses):
+            own.append(Variable("%reserved", "shared", RESERVED_BYTES, 16))
         shared = [v for v in self._resolved() if v.space == "shared"]
-        own = flow.flat.variables.values()
         static = [*own, *(v for v in shared if v.size and v.name in used)]
         dynamic = [v for v in shared if not v.size]
         stops = any(block.kind == "barrier" for block in flow.graph.blocks)

@@ -39,6 +39,18 @@ _STATEMENT = re.compile(
     r"|(?P<open>\{)|(?P<close>\})"
     r"|(?P<body>[^;{}]*(?:\{[^{}]*\}[^;{}]*)*);)"
 )
+# Opcodes that are never run, and why.
+_NOT_HERE = {
+    **dict.fromkeys(
+        ("tex", "tld4", "txq", "suld", "sust", "sured", "suq", "istypep"),
+        "a host device has no textures and surfaces",
+    ),
+    **dict.fromkeys(
+        ("griddepcontrol", "getctarank", "mapa", "setmaxnreg", "multimem", "stmatrix", "elect",
+         "wgmma", "clusterlaunchcontrol"),
+        "an instruction of compute capability 9.0 and later; a host device has 8.0",
+    ),
+}  # fmt: skip
 _HEADER = re.compile(r"[^{};]*")
 _INSTRUCTION = re.compile(r"(?:@(!?)\s*([\w$%]+)\s+)?([a-z_]\w*)((?:[.:]+\w+)*)\s*(.*)", re.S)
 _OPERAND = re.compile(r"\s*(\{[^}]*\}|\[[^\]]*\]|\((?:[^()]*)\)|[^,\s{}\[\]()]+)\s*(,|$)")
@@ -368,6 +380,8 @@ class _Parser:
         if match is None:
             raise PtxError(f"cannot read the instruction {body.strip()!r}", line, self.function)
         negated, guard, opcode, modifiers, rest = match.groups()
+        if opcode in _NOT_HERE:
+            raise PtxError(_NOT_HERE[opcode], line, self.function, opcode + modifiers)
         operands = known.get(rest)
         if operands is None:
             try:

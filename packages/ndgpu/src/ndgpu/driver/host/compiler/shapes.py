@@ -14,7 +14,8 @@ A register is made varying where lanes can hold different assignments of it:
 * at a block where lanes meet that took different ways from a branch, if one of the
   ways assigns it (sync dependence);
 * after a loop that lanes leave in different iterations, if the loop assigns it
-  (temporal divergence).
+  (temporal divergence);
+* wherever lanes can come at different times, as those that wait for other threads do (`spins`).
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class Shapes:
         self.forced: set[str] = set()
         self.divergent: set[int] = set()
         self._regions: dict[int, tuple[set[int], Block | None]] = {}
+        self.asks = self.graph.asks
         if self.graph.irreducible:
             self._force_irreducible()
         self._solve()
@@ -260,7 +262,7 @@ class Shapes:
             if stop is not None and (stop.index <= block.index or self.graph.irreducible):
                 stop = None
                 inside = _between(block, None)
-            if stop is not None and any(self.graph.blocks[i].kind == "barrier" for i in inside):
+            if stop is not None and any(self.graph.blocks[i].stops for i in inside):
                 # Some lanes may wait at the barrier while others pass the place to meet.
                 stop = None
                 inside = _between(block, None)
@@ -274,6 +276,9 @@ class Shapes:
         assigned = 0
         for index in region:
             assigned |= flow.defines[index]
+        if any(self.graph.blocks[index].stops for index in region) and self.asks:
+            for index in region:
+                self._force_set(flow.live_in[index] & assigned)
         for join in self._joins(block):
             for place in bits(flow.live_in[join] & assigned):
                 name = flow.names[place]

@@ -46,9 +46,10 @@ class Skeleton(Barriers):
         self.local_offsets = layout.local
         self.local_stride = layout.local_bytes
         self.variables = {v.name: i for i, v in enumerate(variables)}
+        self.constant_sizes = {v.name: v.size for v in variables if v.space == "const" and v.size}
         self.params = {p.name: (i, p) for i, p in enumerate(flow.flat.function.params)}
         self.parameters: dict[tuple[str, int, str], Value] = {}
-        self.barriers = [b for b in flow.graph.blocks if b.kind == "barrier"]
+        self.barriers = [b for b in flow.graph.blocks if b.stops]
         self.masked = sorted(self.shapes.masked | self.shapes.stubs)
         self.mask_type = f"i{self.width}"
 
@@ -109,6 +110,18 @@ class Skeleton(Barriers):
             found = self._once(f"load i64, ptr %pp{tag}", "i64", f"%pv{tag}")
             self.parameters[name, 0, "address"] = found
         return found
+
+    def constants(self) -> list[tuple[Value, int]]:
+        """Where the module's constants are, and their sizes."""
+        return self._known(self.constant_sizes)
+
+    def arguments(self) -> list[tuple[Value, int]]:
+        """Where the kernel's parameters are, and their sizes."""
+        return self._known({name: param.size for name, (_, param) in self.params.items()})
+
+    def _known(self, sizes: dict[str, int]) -> list[tuple[Value, int]]:
+        places = ((self.variable_address(name), size) for name, size in sizes.items())
+        return [(address, size) for address, size in places if address is not None]
 
     # -- the function --------------------------------------------------------------------------
 

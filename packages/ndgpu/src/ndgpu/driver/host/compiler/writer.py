@@ -23,6 +23,7 @@ from .errors import PtxError
 from .frames import Layout, slots
 from .shapes import Variant
 from .skeleton import FIRST, MASKED, Skeleton
+from .spins import members
 from .syntax import Instruction, Register, Variable
 
 __all__ = ["TRAPS", "Writer"]
@@ -30,6 +31,10 @@ __all__ = ["TRAPS", "Writer"]
 # CUresult that a trap of each kind gives.
 TRAPS = {"": 719, "assert": 710, "stack": 714}
 _LOST = 999  # lanes that should have met did not: CUDA_ERROR_UNKNOWN
+_CHANGES = frozenset(("st", "atom", "red"))  # what others may wait for
+_POLICIES = frozenset(
+    ("L2", "evict_last", "evict_first", "evict_normal", "evict_unchanged", "global", "b64")
+)
 _IGNORED = frozenset(("prefetch", "prefetchu", "nanosleep", "applypriority", "discard", "pmevent"))
 
 
@@ -43,6 +48,8 @@ class Writer(Skeleton):
         # Lanes that wait at a barrier keep their registers while others run on.
         self.blend_all = layout.barriers
         self.frame: dict[str, int] = {}
+        ends = [b.end for b in flow.graph.blocks if b.end is not None]
+        self.questions = {end.line for end in ends if yields(end)}
         self._place_frame()
 
     def control_flow(self) -> None:
@@ -68,6 +75,9 @@ class Writer(Skeleton):
                 raise PtxError(error.message, ins.line, self.kernel, ins.name) from None
 
     def _step(self, step: Step) -> None:
+        changes = step.ins.opcode in _CHANGES and step.ins.line not in self.questions
+        if self.layout.counted and changes:
+            self.note_change()
         emitter = _EMITTERS.get(step.ins.opcode)
         if emitter is not None:
             emitter(self, step)
@@ -87,6 +97,13 @@ class Writer(Skeleton):
         """``membar`` and ``fence``: within a block, order is that of the program."""
         if "cta" not in step.ins.modifiers:
             self.b.line("fence seq_cst")
+
+    def cache_policy(self, step: Step) -> None:
+        """``createpolicy``: which lines caches shall keep, of which nothing is known here."""
+        first, *rest = step.ins.modifiers
+        if first not in ("fractional", "range", "cvt") or not _POLICIES.issuperset(rest):
+            raise self.error(f"{step.ins.name} is not known", step)
+        self.write_value(step.results[0], self.b.const("i64", 0))
 
     def warp_barrier(self, step: Step) -> None:
         """``bar.warp.sync``, for the lanes of a warp run in step, and ``barrier.arrive``."""
@@ -120,7 +137,7 @@ class Writer(Skeleton):
         self.begin_block(block.index, None)
         self._steps(block)
         targets = [t.index for t in block.targets]
-        if block.kind == "jump":
+        if block.kind == "jump" or block.kind == "meet":
             b.line(f"br label %C{targets[0]}")
         elif block.kind == "exit":
             b.line("br label %warp.finished")
@@ -234,10 +251,9 @@ class Writer(Skeleton):
             return
         if block.kind == "barrier":
             self._arrive(block)
-            number = self.barriers.index(block)
-            name = self.alloca(f"%q{number}", mask)
-            old = b.emit(f"load {mask}, ptr {name}", mask, False)
-            b.line(f"store {mask} {b.binary('or', old, here).text}, ptr {name}")
+            self._park(block, here)
+        elif block.kind == "meet":
+            self._meet(block, here)
         elif block.kind == "jump":
             self._pend(block.targets[0].index, here)
         elif block.kind == "exit":
@@ -246,13 +262,31 @@ class Writer(Skeleton):
         else:
             for target, lanes in self._choices(block):
                 self._pend(target, lanes)
-        back = [t.index for t in block.targets if t.index <= index and block.kind != "barrier"]
+        back = [t.index for t in block.targets if t.index <= index and not block.stops]
         for number, target in enumerate(sorted(set(back))):
             waiting = b.emit(f"load {mask}, ptr %p{target}", mask, False)
             some = b.compare("icmp ne", waiting, b.const(mask, 0))
             b.line(f"br i1 {some.text}, label %M{target}, label %M{index}.on{number}")
             b.label(f"M{index}.on{number}")
         b.line(f"br label %{following}")
+
+    def _park(self, block: Block, lanes: Value) -> None:
+        """Let lanes wait at the end of a block."""
+        b, mask = self.b, self.mask_type
+        name = self.alloca(f"%q{self.barriers.index(block)}", mask)
+        old = b.emit(f"load {mask}, ptr {name}", mask, False)
+        b.line(f"store {mask} {b.binary('or', old, lanes).text}, ptr {name}")
+
+    def _meet(self, block: Block, here: Value) -> None:
+        """Go on with the lanes whose members are there; the others ask again at the next turn."""
+        wanted = members(block.end) if block.end is not None else None
+        if block.end is None or wanted is None:
+            raise AssertionError("lanes that meet for nothing")
+        ready = self.together(wanted, _as_step(block.end))
+        rest = self.b.binary("xor", ready, here)
+        self._park(block, rest)
+        self.let_go(rest)
+        self._pend(block.targets[0].index, ready)
 
     def _meetings(self) -> set[int]:
         """Blocks at which a masked warp may find all its lanes."""
@@ -351,7 +385,7 @@ class Writer(Skeleton):
         b, end, mask = self.b, block.end, self.mask_type
         if end is not None and self.layout.counted:
             if yields(end):
-                self.let_go()
+                self.let_go(self.lane_number())
             else:
                 self.fail(self.arrive(_as_step(end), True), end.line)
             return
@@ -410,7 +444,10 @@ class Writer(Skeleton):
                 stay = b.binary("and", waiting, b.binary("xor", free, b.const(mask, -1)))
                 b.line(f"store {mask} {stay.text}, ptr {self.alloca(f'%q{number}', mask)}")
                 waiting = b.binary("and", waiting, free)
-            self._pend(self.barriers[number].targets[0].index, waiting)
+            block = self.barriers[number]
+            # Lanes that wait for others look again whether those have come.
+            after = block if block.kind == "meet" else block.targets[0]
+            self._pend(after.index, waiting)
         b.line(f"br label %M{self.masked[0]}")
 
 
@@ -434,6 +471,7 @@ _EMITTERS = {
     "match": Writer.match,
     "activemask": Writer.activemask,
     "redux": Writer.redux,
+    "createpolicy": Writer.cache_policy,
     "membar": Writer.fence,
     "fence": Writer.fence,
     "bar": Writer.warp_barrier,

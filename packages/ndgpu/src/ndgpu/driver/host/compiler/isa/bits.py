@@ -78,6 +78,15 @@ def _lop3(b: Builder, m: Mods, x: Value, y: Value, z: Value, table: Value) -> Va
     return lop3(b, x, y, z, number & 0xFF)
 
 
+def _lop3_test(
+    b: Builder, m: Mods, x: Value, y: Value, z: Value, table: Value, p: Value
+) -> tuple[Value, Value]:
+    """The same, and whether any bit of it is set, combined with a predicate."""
+    result = _lop3(b, m, x, y, z, table)
+    some = b.compare("icmp ne", result, b.const("i32", 0, result.wide))
+    return result, b.binary(str(m["bool"]), some, p)
+
+
 def lop3(b: Builder, x: Value, y: Value, z: Value, table: int) -> Value:
     """Shannon's expansion over `x`, then `y`; LLVM finds the ternary logic instruction."""
     nx = not_(b, x)
@@ -242,6 +251,7 @@ ROWS = (
     Row("shr.{type:b16,b32,b64,u16,u32,u64,s16,s32,s64}", "type i32", "type", _shr),
     Row("shf.{side:l,r}.{mode:clamp,wrap}.b32", "i32 i32 i32", "i32", _shf),
     Row("lop3.b32", "i32 i32 i32 i32", "i32", _lop3),
+    Row("lop3.{bool:or,and}.b32", "i32 i32 i32 i32 i1", "i32 i1", _lop3_test),
     Row(f"popc.{_32_64}", "type", "i32", _popc),
     Row(f"clz.{_32_64}", "type", "i32", _clz),
     Row(f"bfind.shiftamt?.{_U}", "type", "i32", _bfind),
