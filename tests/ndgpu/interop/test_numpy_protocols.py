@@ -1,6 +1,8 @@
 """NumPy's own functions and ufuncs on device arrays: each reaches ours, and nothing is copied."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -208,3 +210,10 @@ def test_what_has_no_twin_names_itself():
         np.busday_count(ndgpu.ones(2), ndgpu.ones(2))
     with pytest.raises(TypeError, match=r"numpy\.isnat is not supported"):
         np.isnat(ndgpu.ones(2))
+
+
+@pytest.mark.parametrize("name", ["add", "abs", "sin", "divmod"])
+def test_a_ufunc_is_pickled_by_name(name):
+    ufunc = getattr(ndgpu, name)
+    assert pickle.loads(pickle.dumps(ufunc)) is ufunc
+    assert copy.deepcopy(ufunc) is ufunc

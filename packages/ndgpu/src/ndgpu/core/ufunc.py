@@ -9,6 +9,7 @@ and makes the kernel.  NumPy's function of the same name says which loop there i
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,11 @@ class ufunc:
         outer: Callable[..., Any]
         at: Callable[..., None]
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Row, twin: Any = None, module: str = "ndgpu") -> None:
+        # `twin` tells the loops: NumPy's function of the same name, or what answers as one does.
         self._row = row
-        self._twin: np.ufunc = getattr(np, row.name)
+        self._twin: np.ufunc = getattr(np, row.name) if twin is None else twin
+        self._module = module
         self.__name__ = row.name
         self.nin = self._twin.nin
         self.nout = self._twin.nout
@@ -81,8 +84,8 @@ class ufunc:
     def __repr__(self) -> str:
         return f"<ndgpu.ufunc '{self.__name__}'>"
 
-    def __reduce__(self) -> str:
-        return self.__name__
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _named, (self._module, self.__name__)
 
     @property
     def identity(self) -> Any:
@@ -245,11 +248,7 @@ class ufunc:
         current = runtime.current_device_id()
         for value in args:
             if isinstance(value, ndarray) and value._data.device_id != current:
-                raise ValueError(
-                    f"{self.__name__}: an operand is on device {value._data.device_id} but the "
-                    f"current device is {current}; copy it, or call within "
-                    f"`with ndgpu.cuda.Device({value._data.device_id}):`"
-                )
+                runtime.check_placement([value], self.__name__)
         plan.launch(args, shape)
 
     def _plan(
@@ -322,7 +321,7 @@ class ufunc:
             code if self.nout > 1 else f"y0 = {code};",
             guard="mask" if guarded else None,
             types={name: c for name, c in names.items() if re.search(rf"\b{name}\b", code)},
-            headers=(("math",) if "ndgpu::" in code else ()) + headers_of(loop),
+            headers=tuple(h for h, sign in _HEADERS if sign in code) + headers_of(loop),
         )
         return Plan(kernel, loop, results)
 
@@ -474,6 +473,15 @@ def _unary(function: ufunc) -> Callable[[Any], Any]:
         return call((a,))
 
     return operator
+
+
+# The headers of C++ that a row may call, by what gives it away.
+_HEADERS = (("math", "ndgpu::"), ("special", "special::"))
+
+
+def _named(module: str, name: str) -> Any:
+    """Find a ufunc again that was pickled."""
+    return getattr(importlib.import_module(module), name)
 
 
 def _docstring(twin: np.ufunc) -> str:
