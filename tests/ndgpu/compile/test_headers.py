@@ -23,6 +23,7 @@ USES = {
     "stream": "ndgpu::store_streaming(x, 2.f);",
     "nv_target": "NV_IF_ELSE_TARGET(NV_PROVIDES_SM_80, (x[0] = 8;), (x[0] = 7;)) "
     "NV_IF_TARGET(NV_IS_DEVICE, (x[1] = 1; x[2] = 1;))",
+    "jit": "ndgpu::JitArray<float, 1, false> a{x, 4, {4}, {4}}; a.at(1) = a.at(2u);",
     "index": "ndgpu::RawShape<2> s{4, {2, 2}, {8, 4}}; "
     "ndgpu::Raw<float, 2, false> r(x, s); r[3] = r[{1, 0}];",
 }

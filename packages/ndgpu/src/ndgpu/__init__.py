@@ -454,6 +454,8 @@ def __getattr__(name: str) -> _typing.Any:
         return _importlib.import_module("ml_dtypes").bfloat16
     if name in ("polynomial", "testing", "typing"):
         return _importlib.import_module(f"ndgpu.{name}")
+    if name == "jit":
+        return _importlib.import_module("ndgpu.jit")  # few programs need the translator
     reason = _left_out.LEFT_OUT.get(name) or _left_out.PLANNED.get(name)
     text = f": {reason}" if reason else ""
     raise AttributeError(f"module 'ndgpu' has no attribute {name!r}{text}")

@@ -21,6 +21,7 @@ from ndgpu.compile import nvrtc
 from ndgpu.compile.args import Packer, classify, fit
 from ndgpu.compile.images import compile_source
 from ndgpu.compile.options import lean
+from ndgpu.runtime.context import machine
 
 _Conversion = Callable[[Any], Any]
 
@@ -165,6 +166,8 @@ class Function:
         CUDADriverError
             If the driver refuses the launch.
         """
+        if machine.several:
+            runtime.check_placement(args, f"kernel {self.name}")
         # Types decide how arguments are packed, but for structures: those differ in size.
         types = tuple([type(value) for value in args])
         packer, conversions = self._by_types.get(types) or self._classify(types, args)
@@ -172,6 +175,19 @@ class Function:
             value if convert is None else convert(value)
             for convert, value in zip(conversions, args, strict=True)
         ]
+        self.launch_packed(grid, block, packer, values, shared_mem, stream, cooperative)
+
+    def launch_packed(
+        self,
+        grid: tuple[int, ...] | int,
+        block: tuple[int, ...] | int,
+        packer: Packer,
+        values: Sequence[Any],
+        shared_mem: int = 0,
+        stream: Any = None,
+        cooperative: bool = False,
+    ) -> None:
+        """Launch the kernel with arguments converted already; see `launch`."""
         gx, gy, gz = grid if type(grid) is tuple and len(grid) == 3 else _three(grid, "grid")
         bx, by, bz = block if type(block) is tuple and len(block) == 3 else _three(block, "block")
         pointer = (runtime.get_current_stream() if stream is None else stream).ptr

@@ -6,6 +6,7 @@ it would launch; `ndgpu.core.fusion.program` joins them; `ndgpu.core.fusion.fuse
 
 from __future__ import annotations
 
-from ndgpu.core.fusion.fuse import FusionWarning, fuse
+from ndgpu.core.fusion.errors import FusionWarning
+from ndgpu.core.fusion.fuse import fuse
 
 __all__ = ["FusionWarning", "fuse"]

@@ -10,23 +10,20 @@ import functools
 import re
 import warnings
 from collections.abc import Callable
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from ndgpu.core import casts
-from ndgpu.core.fusion.program import Program
-from ndgpu.core.fusion.recorder import Recorder
-from ndgpu.core.fusion.values import CannotFuse
+from ndgpu.core.fusion.errors import CannotFuse, FusionWarning
 from ndgpu.core.ndarray import ndarray
 
-__all__ = ["Fused", "FusionWarning", "fuse"]
+__all__ = ["Fused", "fuse"]
+
+if TYPE_CHECKING:
+    from ndgpu.core.fusion.program import Program
 
 _PROGRAMS_KEPT = 256
-
-
-class FusionWarning(UserWarning):
-    """A decorated function runs unfused."""
 
 
 class _Place:
@@ -99,6 +96,9 @@ class Fused:
     def _record(
         self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[ndarray]
     ) -> tuple[Program, Any] | None:
+        from ndgpu.core.fusion.program import Program
+        from ndgpu.core.fusion.recorder import Recorder
+
         found: tuple[Program, Any] | None = None
         recorder = Recorder(arrays)
         stand_ins = iter(recorder.arrays)

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ndgpu.core import casts, layout
+from ndgpu.core.fusion.errors import CannotFuse
 from ndgpu.core.fusion.recorder import Recorder
 from ndgpu.core.fusion.text import Text
-from ndgpu.core.fusion.values import CannotFuse, Step, Value, View
+from ndgpu.core.fusion.values import Step, Value, View
 from ndgpu.core.ndarray import allocate, ndarray, view_of
 from ndgpu.kernels.elementwise import Elementwise, Operand
 from ndgpu.kernels.reduction import Reduction

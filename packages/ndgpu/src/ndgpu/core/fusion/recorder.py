@@ -20,7 +20,8 @@ import numpy as np
 from ndgpu import runtime
 from ndgpu.core import layout
 from ndgpu.core.casts import copy_kernel
-from ndgpu.core.fusion.values import CannotFuse, Step, Value, View
+from ndgpu.core.fusion.errors import CannotFuse
+from ndgpu.core.fusion.values import Step, Value, View
 from ndgpu.core.ndarray import ndarray
 from ndgpu.kernels.elementwise import Elementwise
 from ndgpu.kernels.recording import Intercepted

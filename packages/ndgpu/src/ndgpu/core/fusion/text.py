@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ndgpu.compile.dtypes import cast, ctype, headers_of
-from ndgpu.core.fusion.values import CannotFuse, Step, Value, View
+from ndgpu.core.fusion.errors import CannotFuse
+from ndgpu.core.fusion.values import Step, Value, View
 from ndgpu.kernels.elementwise import Elementwise
 from ndgpu.kernels.spec import Operand
 

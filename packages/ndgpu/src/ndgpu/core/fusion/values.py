@@ -15,11 +15,7 @@ from ndgpu.core.layout import Shape
 from ndgpu.kernels.elementwise import Elementwise
 from ndgpu.kernels.reduction import Reduction
 
-__all__ = ["CannotFuse", "Step", "Value", "View"]
-
-
-class CannotFuse(Exception):
-    """A function does what cannot be fused; the message says what."""
+__all__ = ["Step", "Value", "View"]
 
 
 @dataclass(frozen=True, slots=True)
