@@ -293,14 +293,12 @@ def deviceEnablePeerAccess(peerDevice: int) -> None:
     CUDARuntimeError
         If they can already, or cannot at all.
     """
-    current_device_id()
-    check(driver.cuCtxEnablePeerAccess(context.context_of(Device(peerDevice).id), 0))
+    Device().enable_peer_access(peerDevice)
 
 
 def deviceDisablePeerAccess(peerDevice: int) -> None:
     """Undo `deviceEnablePeerAccess`."""
-    current_device_id()
-    check(driver.cuCtxDisablePeerAccess(context.context_of(Device(peerDevice).id)))
+    Device().disable_peer_access(peerDevice)
 
 
 # Memory.

@@ -23,6 +23,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ndgpu.runtime.context import machine
+
 __all__ = ["Array", "device_of", "empty", "is_array", "register"]
 
 
@@ -110,7 +112,8 @@ def device_of(named: list[tuple[str, Any]], caller: str, current: int) -> None:
         If one is elsewhere, naming it.
     """
     for name, array in named:
-        if array.device_id != current:
+        there = array.device_id
+        if there != current and (current, there) not in machine.peers:
             raise ValueError(
                 f"{caller}: `{name}` is on device {array.device_id} but the current device is "
                 f"{current}; copy it, or call within `with Device({array.device_id}):`"

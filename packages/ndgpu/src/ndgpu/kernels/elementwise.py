@@ -58,6 +58,7 @@ from ndgpu.kernels import geometry, planning
 from ndgpu.kernels.recording import Intercepted
 from ndgpu.kernels.source import generate
 from ndgpu.kernels.spec import STREAMED, Operand, Spec, Variant
+from ndgpu.runtime.context import machine
 
 __all__ = ["Elementwise", "Operand", "Shown", "number"]
 
@@ -189,6 +190,8 @@ class Elementwise:
         except Intercepted as record:
             record.recorder.elementwise(self, args, shape)
             return
+        if machine.several:
+            runtime.check_placement(args, self.name)
         flat = not self._raw and not self._uses_ind
         if flat:
             for k in self._looped:

@@ -75,6 +75,7 @@ from ndgpu.kernels.reduction_source import (
     generate,
 )
 from ndgpu.kernels.spec import Operand
+from ndgpu.runtime.context import machine
 
 __all__ = ["Operand", "Reduction"]
 
@@ -224,6 +225,8 @@ class Reduction:
             pointer = runtime.get_current_stream().ptr
         except Intercepted as record:
             return record.recorder.reduction(self, args, outs, shape, axes)
+        if machine.several:
+            runtime.check_placement((*args, *outs), self.name)
         device_id = runtime.current_device_id()
         inputs = self.spec.inputs
         arrays = [x for x, o in zip(args, inputs, strict=True) if o.kind == "in"]

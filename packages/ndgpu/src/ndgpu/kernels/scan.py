@@ -30,6 +30,7 @@ import numpy as np
 from ndgpu import runtime
 from ndgpu.compile import Bound, cast, ctype, get_module, headers_of
 from ndgpu.kernels import geometry
+from ndgpu.runtime.context import machine
 
 __all__ = ["Scan"]
 
@@ -144,6 +145,8 @@ class Scan:
         lines = outer * inner
         if lines == 0 or n == 0:
             return
+        if machine.several:
+            runtime.check_placement((x, y), self.name)
         device_id = runtime.current_device_id()
         limits = geometry.limits(device_id)
         stream = runtime.get_current_stream().ptr

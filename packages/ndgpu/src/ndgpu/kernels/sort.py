@@ -25,6 +25,7 @@ import numpy as np
 from ndgpu import runtime
 from ndgpu.compile import Bound, ctype, get_module, headers_of
 from ndgpu.kernels.scan import Scan
+from ndgpu.runtime.context import machine
 
 __all__ = ["SHORT", "Sort"]
 
@@ -156,6 +157,8 @@ class Sort:
         """
         if rows == 0 or n == 0:
             return
+        if machine.several:
+            runtime.check_placement((x, out), "sort")
         stream = runtime.get_current_stream().ptr
         y, to = (0, out.ptr) if self._indexed else (out.ptr, 0)
         if n <= SHORT:

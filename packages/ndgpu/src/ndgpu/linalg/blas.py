@@ -26,6 +26,7 @@ from ndgpu.core.in_place import host_view, readable
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.linalg import cublas
 from ndgpu.linalg.kernel import multiply as multiply_with_kernel
+from ndgpu.runtime.context import machine
 
 __all__ = ["multiply"]
 
@@ -41,6 +42,8 @@ def multiply(a: ndarray, b: ndarray, c: ndarray) -> None:
         Of shapes (count, m, k), (count, k, n) and (count, m, n); `c` is C-contiguous
         and overlaps neither of the others.
     """
+    if machine.several:
+        runtime.check_placement((a, b, c), "matmul")
     for way in _ways(runtime.current_device_id()):
         if way(a, b, c):
             return

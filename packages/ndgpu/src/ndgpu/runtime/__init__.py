@@ -18,7 +18,7 @@ from ndgpu.runtime.allocator import (
 )
 from ndgpu.runtime.async_memory import MemoryAsync, MemoryAsyncPool, malloc_async
 from ndgpu.runtime.context import current_device_id, device_count
-from ndgpu.runtime.device import Device, is_available
+from ndgpu.runtime.device import Device, check_placement, is_available
 from ndgpu.runtime.errors import CUDADriverError, OutOfMemoryError, check
 from ndgpu.runtime.event import Event, get_elapsed_time
 from ndgpu.runtime.graph import Graph
@@ -76,6 +76,7 @@ __all__ = [
     "alloc",
     "alloc_pinned_memory",
     "check",
+    "check_placement",
     "current_device_id",
     "detect_synchronization",
     "device_count",

@@ -26,6 +26,7 @@ from ndgpu.runtime.errors import check
 
 __all__ = [
     "Life",
+    "Machine",
     "Place",
     "context_of",
     "current_device_id",
@@ -33,6 +34,7 @@ __all__ = [
     "entered",
     "life",
     "local",
+    "machine",
     "null_place",
     "start",
     "use_device",
@@ -87,8 +89,27 @@ class Life:
         self.usable = False
 
 
+class Machine:
+    """What is known of all devices together.
+
+    Attributes
+    ----------
+    several : bool
+        Whether there are more than one, so that an array may be on another than the current.
+    peers : set of (int, int)
+        Pairs of a device and another whose memory its kernels may use.
+    """
+
+    __slots__ = ("peers", "several")
+
+    def __init__(self) -> None:
+        self.several = False
+        self.peers: set[tuple[int, int]] = set()
+
+
 local = _Local()
 life = Life()
+machine = Machine()
 if "leak" not in config.value("NDGPU_HOST_CHECK"):  # else what lives to the end is freed too
     atexit.register(life.end)
 
@@ -153,6 +174,7 @@ def use_device(device_id: int) -> None:
         local.entered = []
     handle = context_of(device_id)  # before the driver is named: this may initialise it
     check(driver.cuCtxSetCurrent(handle))
+    machine.several = device_count() > 1
     stream = local.streams.get(device_id)
     local.device_id = device_id
     local.stream = stream

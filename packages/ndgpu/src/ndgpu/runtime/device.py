@@ -7,6 +7,7 @@ making one costs no driver call beyond the check that the device exists.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +15,7 @@ from ndgpu import driver
 from ndgpu.runtime import context
 from ndgpu.runtime.errors import check
 
-__all__ = ["Device", "is_available"]
+__all__ = ["Device", "check_placement", "is_available"]
 
 _PREFIX = "CU_DEVICE_ATTRIBUTE_"
 # Enumerators that are no attributes: the end mark, and names kept for old programs.
@@ -187,6 +188,74 @@ class Device:
             The device with the memory.
         """
         return bool(check(driver.cuDeviceCanAccessPeer(self.id, Device(other).id)))
+
+    def enable_peer_access(self, other: int | Device) -> None:
+        """Let kernels here use another device's memory directly, more slowly than their own.
+
+        Operations of this device then take arrays of that one.
+
+        Parameters
+        ----------
+        other : int or Device
+            The device with the memory.
+
+        Raises
+        ------
+        CUDADriverError
+            If they can already, or cannot at all.
+        """
+        other = Device(other).id
+        with context.entered(self.id):
+            check(driver.cuCtxEnablePeerAccess(context.context_of(other), 0))
+        context.machine.peers.add((self.id, other))
+
+    def disable_peer_access(self, other: int | Device) -> None:
+        """Undo `enable_peer_access`.
+
+        Parameters
+        ----------
+        other : int or Device
+            The device with the memory.
+
+        Raises
+        ------
+        CUDADriverError
+            If they could not.
+        """
+        other = Device(other).id
+        with context.entered(self.id):
+            check(driver.cuCtxDisablePeerAccess(context.context_of(other)))
+        context.machine.peers.discard((self.id, other))
+
+
+def check_placement(values: Iterable[Any], caller: str) -> None:
+    """Check that what a kernel of the current device is given is within its reach.
+
+    Parameters
+    ----------
+    values : iterable
+        Arguments; those with a ``device_id`` are looked at.
+    caller : str
+        Whose arguments they are, for the message.
+
+    Raises
+    ------
+    ValueError
+        If one is on another device, and the current one has no peer access to that.
+
+    Examples
+    --------
+    >>> import ndgpu as xp
+    >>> check_placement([xp.ones(3), 1.5], "scale")
+    """
+    current = context.current_device_id()
+    for value in values:
+        other = getattr(value, "device_id", current)
+        if other != current and (current, other) not in context.machine.peers:
+            raise ValueError(
+                f"{caller}: an operand is on device {other} but the current device is {current}; "
+                f"copy it, or call within `with ndgpu.cuda.Device({other}):`"
+            )
 
 
 def is_available() -> bool:
