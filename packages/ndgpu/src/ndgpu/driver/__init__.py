@@ -65,6 +65,8 @@ FUNCTIONS: tuple[str, ...] = (
     "cuCtxGetDevice",
     "cuCtxSynchronize",
     "cuCtxGetStreamPriorityRange",
+    "cuCtxGetLimit",
+    "cuCtxSetLimit",
     "cuCtxEnablePeerAccess",
     "cuCtxDisablePeerAccess",
     # memory

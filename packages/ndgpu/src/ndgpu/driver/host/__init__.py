@@ -6,10 +6,10 @@ that the CPU can read.  What a real device would refuse (a block of 2000
 threads, a copy past the end of an allocation, a free of what was freed) is
 refused with the same error code, and `last_error_detail` has the reason.
 
-Each module below imports only from those before it: `results`, `attributes`,
-`libc`, `context`, `policies`, `queues`, `capture`, `stream`, `capturing`, `memory`, `pools`,
-`copies`, `module`, `workers`, `launch`, `cooperative`, `graph`; ``compiler/`` stands beside
-them and knows nothing of devices.
+Each module below imports only from those before it: `results`, `attributes`, `libc`, `context`,
+`policies`, `queues`, `capture`, `stream`, `capturing`, `checks`, `memory`, `pools`, `copies`,
+`module`, `limits`, `tracing`, `reports`, `workers`, `launch`, `cooperative`, `graph`; ``compiler/``
+stands beside them and knows nothing of devices.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ndgpu.driver.host import (
     copies,
     graph,
     launch,
+    limits,
     memory,
     module,
     pools,
@@ -57,6 +58,7 @@ globals().update(
         pools,
         copies,
         module,
+        limits,
         launch,
         cooperative,
         graph,

@@ -196,16 +196,32 @@ def obtain(size: int, kind: str) -> tuple[int, int, int]:
     return arena().allocate(size, kind, state), ARENA, size
 
 
-@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)
-def _malloc(size: int) -> int:
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+def _malloc(size: int, address: int) -> int:
+    from ndgpu.driver.host.compiler.heap import Heap
+
+    heap = Heap.from_address(address)
+    with _allocating:
+        heap.begun = 1
+        if heap.used + size > heap.limit:
+            return 0
+        heap.used += size
     state = _ALLOCATED if "init" in active else _WRITTEN
     return arena().allocate(max(size, 1), "kernel", state)
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def _free(address: int | None) -> None:
-    if address and address in _records:
-        arena().release(address)
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+def _free(address: int | None, heap: int) -> None:
+    from ndgpu.driver.host.compiler.heap import Heap
+
+    record = _records.get(address or 0)
+    if record is not None:
+        with _allocating:
+            Heap.from_address(heap).used -= record.size
+        arena().release(record.address)
+
+
+_allocating = threading.Lock()
 
 
 def functions() -> dict[str, bytes]:

@@ -66,6 +66,10 @@ class Context:
         By handle, the events and modules made here; each has a ``release()``.
     peers : set of int
         Ordinals of the devices whose memory may be used from here.
+    limits : dict
+        What `cuCtxSetLimit` has set, by limit.
+    heap : Heap or None
+        From which kernels allocate, once a module asks for it.
     captures : set
         The captures that streams made here take part in; see `capture`.
     """
@@ -81,6 +85,8 @@ class Context:
         self.turn = threading.RLock()
         self.owned: dict[int, Any] = {}
         self.peers: set[int] = set()
+        self.limits: dict[int, int] = {}
+        self.heap: Any = None
         self.captures: set[Any] = set()
 
     def refuse(self, values: int = 0) -> tuple:
@@ -115,6 +121,8 @@ class Context:
                 thing.release()
         self.owned.clear()
         self.peers.clear()
+        self.limits.clear()
+        self.heap = None
         self.captures.clear()
         self.users = 0
 

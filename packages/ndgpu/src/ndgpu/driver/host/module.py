@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
-from cuda.bindings.driver import CUdevice_attribute, CUfunction_attribute, CUresult
+from cuda.bindings.driver import CUdevice_attribute, CUfunction_attribute, CUlimit, CUresult
 
 from ndgpu.driver.host import attributes, checks
 from ndgpu.driver.host.context import Context, lock, new_handle, thread
@@ -21,9 +21,20 @@ from ndgpu.driver.host.results import OK, SUCCESS, fail
 
 if TYPE_CHECKING:
     from ndgpu.driver.host.compiler import Kernel, Program
+    from ndgpu.driver.host.compiler.heap import Heap
 
-__all__ = ["Function", "Module", "active_blocks", "bad_function", "functions"]
+__all__ = [
+    "HEAP_BYTES", "STACK_BYTES", "Function", "Module", "active_blocks", "bad_function", "functions",
+    "heap_of",
+]  # fmt: skip
 
+HEAP_BYTES = 8 << 20
+"""What kernels may allocate, as on a GPU, unless `cuCtxSetLimit` says otherwise."""
+
+STACK_BYTES = 16384  # as in `compiler.stack`, which is imported only when it is needed
+"""The stack of a thread in kernels that recurse, unless `cuCtxSetLimit` says otherwise."""
+
+_STACK_LIMIT = int(CUlimit.CU_LIMIT_STACK_SIZE)
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 _BAD_HANDLE = CUresult.CUDA_ERROR_INVALID_HANDLE
 # An ELF file (cubin) and the wrapper of several images (fatbin), by their first four bytes.
@@ -82,11 +93,27 @@ class Module:
             address = self.blocks[variable.name].address
             libc.memset(address, 0, variable.size)
             data = functions.get(variable.name) or variable.data
+            if variable.name == "@heap":
+                data = ctypes.addressof(heap_of(self.context)).to_bytes(8, "little")
             libc.memmove(address, data, min(len(data), variable.size))
             for offset, name, addend in variable.relocations:
                 pointer = self.blocks[name].address + addend
                 libc.memmove(address + offset, pointer.to_bytes(8, "little"), 8)
         return True
+
+    def with_stack(self, size: int) -> Program:
+        """The same program for threads with a stack of `size` bytes."""
+        from ndgpu.driver.host import compiler
+
+        program = self.program
+        return compiler.load(program.text, program.checks, program.trace, size)
+
+    def replace(self, program: Program) -> None:
+        """Run a program in place of the one before from the next launch on."""
+        self.program = program
+        for name, function in self.functions.items():
+            function.kernel = program.kernels[name]
+            function.plans.clear()
 
     def drop_variables(self) -> None:
         """Free the variables."""
@@ -100,6 +127,16 @@ class Module:
         for function in self.functions.values():
             functions.pop(function.handle, None)
         self.drop_variables()
+
+
+def heap_of(context: Context) -> Heap:
+    """From which the kernels of a context allocate."""
+    from ndgpu.driver.host.compiler.heap import Heap
+
+    with lock:
+        if context.heap is None:
+            context.heap = Heap(HEAP_BYTES)
+        return context.heap
 
 
 modules: dict[int, Module] = {}
@@ -151,7 +188,8 @@ def cuModuleLoadData(image: bytes | int) -> tuple:
     from ndgpu.driver.host import compiler  # LLVM is loaded here, at first use
 
     try:
-        program = compiler.load(text, checks.active, checks.trace())
+        stack = context.limits.get(_STACK_LIMIT, STACK_BYTES)
+        program = compiler.load(text, checks.active, checks.trace(), stack)
     except compiler.PtxError as error:
         return fail(CUresult.CUDA_ERROR_INVALID_PTX, f"cuModuleLoadData: {error}", 1)
     module = Module(context, program)

@@ -38,11 +38,9 @@ _ATTRIBUTES = "noinline nounwind null_pointer_is_valid"
 
 def operands_of(ins: Instruction) -> tuple[Operand, Operand, Operand | None]:
     """A barrier's number, the threads that it wants (0: all), and what they vote."""
-    operands = ins.operands
+    operands, vote = list(ins.operands), None
     if "red" in ins.modifiers:
-        *operands, vote = operands[1:]
-    else:
-        vote = None
+        _, *operands, vote = operands
     count = operands[1] if len(operands) > 1 else Immediate(0)
     return operands[0] if operands else Immediate(0), count, vote
 

@@ -494,7 +494,7 @@ def _helper(writer: CheckedWriter) -> str:
     codes = {f"c_{name.replace(' ', '_')}": str(code) for name, code in KINDS.items()}
     report = {f"r_{name}": str(getattr(Report, name).offset) for name, *_ in Report._fields_}
     return Template(_TEXT.read_text()).substitute(
-        fields | numbers | codes | report | FRAME_FIELDS,
+        fields | numbers | codes | report | {name: str(at) for name, at in FRAME_FIELDS.items()},
         attributes=_ATTRIBUTES,
         frame=writer.frame_bytes,
         width=width,

@@ -12,7 +12,9 @@ import functools
 import os
 import re
 
-__all__ = ["addresses", "formatted"]
+from . import heap
+
+__all__ = ["address", "formatted"]
 
 _CONVERSION = re.compile(
     rb"%(?P<flags>[-+ #0]*)(?P<width>\*|\d*)(?:\.(?P<precision>\*|\d*))?"
@@ -143,14 +145,19 @@ def _assert_failed(message: int, file: int, function: int, line: int, *where: in
 
 
 @functools.cache
-def addresses() -> dict[str, int]:
-    """Addresses, in this process, of the functions that native code calls."""
-    library = ctypes.CDLL(None)
-    return {
-        **{
-            f"@{name}": ctypes.cast(library[name], ctypes.c_void_p).value or 0
-            for name in ("malloc", "free", "clock_gettime", "sched_yield")
-        },
-        "@vprintf": ctypes.cast(_print, ctypes.c_void_p).value or 0,
-        "@assertfail": ctypes.cast(_assert_failed, ctypes.c_void_p).value or 0,
-    }
+def address(holder: str) -> int:
+    """The address, in this process, of what native code calls.
+
+    Parameters
+    ----------
+    holder : str
+        The variable that holds it, such as ``"@malloc"``.
+    """
+    if holder == "@heap":  # unless the context has one of its own
+        return ctypes.addressof(heap.default())
+    if holder in ("@malloc", "@free"):
+        return heap.functions()[holder == "@free"]
+    function = {"@vprintf": _print, "@assertfail": _assert_failed}.get(holder)
+    if function is None:
+        function = ctypes.CDLL(None)[holder[1:]]
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

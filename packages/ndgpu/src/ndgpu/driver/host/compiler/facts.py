@@ -60,11 +60,10 @@ def decode(data: bytes) -> tuple[list[Variable], dict[str, Facts]]:
     """The variables and kernels that `encode` was given."""
     rows, found = json.loads(data)
     variables = []
-    own = console.addresses() if any(row["name"].startswith("@") for row in rows) else {}
     for row in rows:
         row["data"] = base64.b64decode(row["data"])
-        if row["name"] in own:
-            row["data"] = own[row["name"]].to_bytes(8, "little")
+        if row["name"].startswith("@"):
+            row["data"] = console.address(row["name"]).to_bytes(8, "little")
         row["relocations"] = tuple(tuple(each) for each in row["relocations"])
         variables.append(Variable(**row))
     kernels = {}

@@ -27,7 +27,7 @@ from .frames import Layout, layout, rounded
 from .inline import flatten
 from .lanes import RESERVED, RESERVED_BYTES
 from .shapes import WARP_OPCODES, Variant
-from .stack import link
+from .stack import STACK_BYTES, link
 from .syntax import Function, Instruction, Module, Param, Symbol, Variable
 from .trace import Trace, TracedWriter
 from .writer import Writer
@@ -52,14 +52,20 @@ class Program:
     """
 
     def __init__(
-        self, text: str, checks: frozenset[str] = frozenset(), trace: Trace | None = None
+        self,
+        text: str,
+        checks: frozenset[str] = frozenset(),
+        trace: Trace | None = None,
+        stack: int = STACK_BYTES,
     ) -> None:
         self.text = text
+        self.stack = stack
         self._flows: dict[str, Dataflow] = {}
         self.checks = checks & WRITTEN
         self.trace = trace
         self.source = source_of(text) if checks or trace else {}
-        self.digest = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+        told = text if stack == STACK_BYTES else f"{text}// stack {stack}"
+        self.digest = hashlib.blake2b(told.encode(), digest_size=20).hexdigest()
         key = _digest("facts", self.digest, _compiler())
         known = None if checks or trace else diskcache.default().get(key)
         if known is None:
@@ -97,7 +103,7 @@ class Program:
         """A kernel's instructions in basic blocks."""
         found = self._flows.get(name)
         if found is None:
-            flat = link(flatten(self.module, self.module.functions[name], self.calls))
+            flat = link(flatten(self.module, self.module.functions[name], self.calls), self.stack)
             graph = build(flat)
             barriers.check(graph.blocks, name)
             found = self._flows[name] = Dataflow(flat, graph)
@@ -288,7 +294,12 @@ class Kernel:
         return llvm.load_object(code, symbol)
 
 
-def load(text: str, checks: frozenset[str] = frozenset(), trace: Trace | None = None) -> Program:
+def load(
+    text: str,
+    checks: frozenset[str] = frozenset(),
+    trace: Trace | None = None,
+    stack: int = STACK_BYTES,
+) -> Program:
     """Load PTX.
 
     Parameters
@@ -299,6 +310,8 @@ def load(text: str, checks: frozenset[str] = frozenset(), trace: Trace | None = 
         What the code is to check while it runs: of `check.CHECKS`.
     trace : Trace, optional
         The thread that is to tell each instruction that it runs.
+    stack : int, optional
+        Bytes of the stack of a thread, for kernels that recurse.
 
     Returns
     -------
@@ -319,7 +332,7 @@ def load(text: str, checks: frozenset[str] = frozenset(), trace: Trace | None = 
     >>> list(program.kernels)
     ['nothing']
     """
-    return Program(text, checks, trace)
+    return Program(text, checks, trace, stack)
 
 
 def _symbols(flow: Dataflow) -> set[str]:

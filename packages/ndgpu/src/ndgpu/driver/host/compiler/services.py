@@ -26,14 +26,16 @@ _CALLED = {
 
 def variables(module: Module, text: str) -> list[Variable]:
     """Variables that hold the addresses of what the module, of this PTX, may call back."""
-    known = console.addresses()
     called = [holder for name, holder in _CALLED.items() if name in module.functions]
+    if not {"malloc", "free"}.isdisjoint(module.functions):
+        called.append("@heap")
     if "%globaltimer" in text:
         called.append("@clock_gettime")
     if "%envreg" in text:
         called.append("@sched_yield")
     return [
-        Variable(holder, "const", 8, 8, known[holder].to_bytes(8, "little")) for holder in called
+        Variable(holder, "const", 8, 8, console.address(holder).to_bytes(8, "little"))
+        for holder in called
     ]
 
 
@@ -100,8 +102,8 @@ def _assert_failed(w: Lanes, step: Step) -> None:
 
 def _allocate(w: Lanes, step: Step) -> None:
     """``malloc``."""
-    given = [*_vectors(w, step, ("i64",)), _function(w, "@malloc", step)]
-    body = ["%q = call ptr %y(i64 %p)", "%x = ptrtoint ptr %q to i64"]
+    given = [*_vectors(w, step, ("i64",)), _function(w, "@malloc", step), _heap(w, step)]
+    body = ["%q = call ptr %y(i64 %p, ptr %z)", "%x = ptrtoint ptr %q to i64"]
     found = _each(w, "device.malloc", given, "i64", body)
     if found is not None:
         w.write_value(step.results[0], found)
@@ -109,8 +111,12 @@ def _allocate(w: Lanes, step: Step) -> None:
 
 def _release(w: Lanes, step: Step) -> None:
     """``free``."""
-    given = [*_vectors(w, step, ("i64",)), _function(w, "@free", step)]
-    _each(w, "device.free", given, None, ["call void %y(ptr %at)"])
+    given = [*_vectors(w, step, ("i64",)), _function(w, "@free", step), _heap(w, step)]
+    _each(w, "device.free", given, None, ["call void %y(ptr %at, ptr %z)"])
+
+
+def _heap(w: Lanes, step: Step) -> Value:
+    return _function(w, "@heap", step)  # an address in a variable, as the functions' are
 
 
 EMITTERS = {

@@ -32,14 +32,21 @@ from .syntax import (
 
 __all__ = ["STACK_BYTES", "link"]
 
-STACK_BYTES = 16384  # of each thread, for kernels that recurse
+STACK_BYTES = 16384  # of each thread, for kernels that recurse, unless told otherwise
 
 _STACK, _FULL, _OVERFLOW = "@stack", "%full@", "@overflow"
 _FRAME, _LIMIT, _BACK, _FLAG = "%frame@", "%limit@", "%back@", "%flag@"
 
 
-def link(flat: Flat) -> Flat:
+def link(flat: Flat, stack: int = STACK_BYTES) -> Flat:
     """Make branches of `enter` and `leave`, in place; a kernel without recursion stays as it is.
+
+    Parameters
+    ----------
+    flat : Flat
+        The kernel.
+    stack : int, optional
+        Bytes of the stack of a thread.
 
     Raises
     ------
@@ -47,13 +54,14 @@ def link(flat: Flat) -> Flat:
         If a function's own variables do not fit the stack.
     """
     if flat.outlined:
-        _Linker(flat).run()
+        _Linker(flat, stack).run()
     return flat
 
 
 class _Linker:
-    def __init__(self, flat: Flat) -> None:
+    def __init__(self, flat: Flat, stack: int) -> None:
         self.flat = flat
+        self.stack = stack
         for name in flat.outlined:
             flat.registers[_back(name)] = "b32"
             flat.owners[_back(name)] = name
@@ -63,7 +71,7 @@ class _Linker:
         for name in flat.outlined:
             self._lay_out(name)
         flat.registers |= {_FRAME: "b64", _LIMIT: "b64", _BACK: "b32", _FULL: "pred", _FLAG: "b32"}
-        flat.variables[_STACK] = Variable(_STACK, "local", STACK_BYTES, 16)
+        flat.variables[_STACK] = Variable(_STACK, "local", stack, 16)
         self.returns: dict[str, list[str]] = {name: [] for name in flat.outlined}
         self.made: list[Instruction | str] = []
 
@@ -77,10 +85,10 @@ class _Linker:
                 at += variable.size
                 del flat.variables[variable.name]
         self.frames[name] = -(-at // 16) * 16
-        if self.frames[name] >= STACK_BYTES:
+        if self.frames[name] >= self.stack:
             raise PtxError(
                 f"{name} is recursive and needs {at} bytes for each of its calls; the stack of a "
-                f"thread has {STACK_BYTES}", kernel=flat.function.name,
+                f"thread has {self.stack}", kernel=flat.function.name,
             )  # fmt: skip
 
     def _caller(self, index: int) -> str | None:
@@ -109,7 +117,7 @@ class _Linker:
     def run(self) -> None:
         flat = self.flat
         begin = Instruction("mov", ("u64",), (), None, flat.function.line, "the stack of a thread")
-        room = STACK_BYTES - max(self.frames.values())
+        room = self.stack - max(self.frames.values())
         self._add(begin, "mov.u64", Register(_FRAME), Symbol(_STACK))
         self._add(begin, "add.s64", Register(_LIMIT), Register(_FRAME), Immediate(room))
         for index, item in enumerate(flat.items):
