@@ -8,13 +8,13 @@ import pytest
 import ndgpu
 from ndgpu.core.rows import ROWS
 
-BINARY = sorted(name for name in ROWS if getattr(np, name).nin == 2)
+BINARY = sorted(name for name in ROWS if (getattr(np, name).nin, getattr(np, name).nout) == (2, 1))
 RNG = np.random.default_rng(5)
 INTEGERS = RNG.integers(1, 4, (4, 3))
 MASK = RNG.integers(0, 2, (4, 3)).astype(bool)
-# NumPy 2.4 takes a second operand of stride 0 for a constant exponent: it gives 4, not 64, for
-# power.reduce([2.0, 3.0, 2.0]).
-NUMPY_IS_WRONG = {("power", "f4"), ("float_power", "f4")}
+# Where its loops for wide vectors are used, NumPy 2.4 reads all elements before it writes any:
+# it gives 4, not 64, for power.reduce([2.0, 3.0, 2.0]).
+NUMPY_IS_WRONG = {("power", "f4"), ("arctan2", "f4"), ("arctan2", "i8")}
 # (arguments of reduce); those that differ in nothing but speed are left to the reductions' tests.
 REDUCE = (
     {},
