@@ -3,6 +3,7 @@
 import pytest
 from tests.ndgpu.vendor.headers import codes, header, library, prototypes
 
+from ndgpu.cudnn import binding
 from ndgpu.fft import cufft
 from ndgpu.linalg import cublas, cublaslt, cusolver
 
@@ -11,6 +12,10 @@ BINDINGS = {
     "cublasLt": (cublaslt.PROTOTYPES, ["cublasLt.h"]),
     "cusolver": (cusolver.PROTOTYPES, ["cusolverDn.h"]),
     "cufft": (cufft.PROTOTYPES, ["cufft.h"]),
+    "cudnn": (
+        binding.PROTOTYPES,
+        ["cudnn_graph.h", "cudnn_ops.h", "cudnn_cnn.h", "cudnn_adv.h"],
+    ),
 }
 
 
