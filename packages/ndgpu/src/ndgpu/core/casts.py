@@ -26,6 +26,7 @@ __all__ = [
     "copy_kernel",
     "copy_where",
     "fill",
+    "moved",
     "overlaps",
     "same_memory",
 ]
@@ -141,8 +142,13 @@ def copy_into(target: ndarray, source: ndarray) -> None:
         layout.broadcast_strides(source._shape, source._strides, shape)
     if target._size == 0:
         return
-    if source._data.device_id != target._data.device_id:
-        source = _moved(source, target)
+    there = target._data.device_id
+    if there != runtime.current_device_id():
+        with runtime.Device(there):  # the copy belongs where the target's work is
+            copy_into(target, source)
+        return
+    if source._data.device_id != there:
+        source = moved(source)
     if overlaps(target, source):
         if same_memory(target, source):
             return
@@ -200,16 +206,24 @@ def _launch(kernel: Elementwise, args: list[Any], shape: layout.Shape, target: n
             kernel.launch(args, shape)
 
 
-def _moved(source: ndarray, target: ndarray) -> ndarray:
-    """A dense copy of `source` on the device of `target`, ordered after both current streams."""
+def moved(source: ndarray) -> ndarray:
+    """Return a dense copy on the current device of an array that is on another one.
+
+    It is made after what the current stream there was given, and what that stream is given
+    later waits for it: the source may be changed or dropped at once.
+    """
+    stream = runtime.get_current_stream()
     with runtime.Device(source._data.device_id):
         dense = source if source._c_contiguous else copy(source)
-        ready = runtime.Event()
+        ready = runtime.Event(disable_timing=True)
         ready.record()
-    with runtime.Device(target._data.device_id):
-        runtime.get_current_stream().wait_event(ready)
-        result = allocate(dense._shape, dense._dtype)
-        result._data.copy_from_device_async(dense.data, dense.nbytes)
+    stream.wait_event(ready)
+    result = allocate(dense._shape, dense._dtype)
+    result._data.copy_from_device_async(dense.data, dense.nbytes)
+    read = runtime.Event(disable_timing=True)
+    read.record()
+    with runtime.Device(source._data.device_id):
+        runtime.get_current_stream().wait_event(read)
     return result
 
 

@@ -281,20 +281,8 @@ def _from_device(a: ndarray, dtype: Any, copy: bool | None, order: str) -> ndarr
     if copy is False:
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     if elsewhere:
-        a = _to_current_device(a)
+        a = casts.moved(a)
     return casts.astype(a, wanted, order or "K")
-
-
-def _to_current_device(a: ndarray) -> ndarray:
-    with runtime.Device(a.device_id):
-        dense = a if a._c_contiguous else casts.copy(a)
-        # The other device's work must be done before this device's stream reads it.
-        ready = runtime.Event()
-        ready.record()
-    runtime.get_current_stream().wait_event(ready)
-    result = allocate(a._shape, a._dtype)
-    result._data.copy_from_device_async(dense.data, a.nbytes)
-    return result
 
 
 def _imported(value: Any, copy: bool | None) -> ndarray | None:
