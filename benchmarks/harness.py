@@ -23,6 +23,9 @@ class Case:
     that returns when the work is done on its device (absent where calls are synchronous).  The
     first library is the reference of the ratios.  With `latency` the callable returns as soon
     as the work is submitted, and only the time to submit is measured.
+
+    Work that is done elsewhere has `timers` instead of `runs`: by library, a function from a
+    number of runs to the seconds that they took there.
     """
 
     group: str
@@ -30,6 +33,7 @@ class Case:
     runs: dict[str, Callable[[], object]]
     wait: dict[str, Callable[[], object]] = field(default_factory=dict)
     latency: bool = False
+    timers: dict[str, Callable[[int], float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,20 +50,25 @@ def _nothing() -> None:
     return None
 
 
-def _round(
-    run: Callable[[], object], wait: Callable[[], object], count: int, latency: bool
-) -> float:
-    wait()
-    start = time.perf_counter()
-    for _ in range(count):
-        run()
-    if latency:
-        elapsed = time.perf_counter() - start
+def _timer(
+    run: Callable[[], object], wait: Callable[[], object], latency: bool
+) -> Callable[[int], float]:
+    """A function from a number of runs to the seconds that they take."""
+
+    def time_runs(count: int) -> float:
         wait()
-    else:
-        wait()
-        elapsed = time.perf_counter() - start
-    return elapsed / count
+        start = time.perf_counter()
+        for _ in range(count):
+            run()
+        if latency:
+            elapsed = time.perf_counter() - start
+            wait()
+        else:
+            wait()
+            elapsed = time.perf_counter() - start
+        return elapsed
+
+    return time_runs
 
 
 def measure(case: Case, rounds: int = 9, seconds: float = 0.05) -> list[Measurement]:
@@ -74,17 +83,19 @@ def measure(case: Case, rounds: int = 9, seconds: float = 0.05) -> list[Measurem
     seconds : float
         About how long one round of one library lasts.
     """
+    timers = case.timers or {
+        library: _timer(run, case.wait.get(library, _nothing), case.latency)
+        for library, run in case.runs.items()
+    }
     counts = {}
-    for library, run in case.runs.items():
-        wait = case.wait.get(library, _nothing)
-        run()  # compile, fill caches, touch memory
-        once = _round(run, wait, 2, case.latency)
+    for library, timer in timers.items():
+        timer(1)  # compile, fill caches, touch memory
+        once = timer(2) / 2
         counts[library] = max(1, min(100_000, int(seconds / max(once, 1e-9))))
-    times: dict[str, list[float]] = {library: [] for library in case.runs}
+    times: dict[str, list[float]] = {library: [] for library in timers}
     for _ in range(rounds):
-        for library, run in case.runs.items():
-            wait = case.wait.get(library, _nothing)
-            times[library].append(_round(run, wait, counts[library], case.latency))
+        for library, timer in timers.items():
+            times[library].append(timer(counts[library]) / counts[library])
     return [
         Measurement(library, statistics.median(t), min(t), max(t)) for library, t in times.items()
     ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy
 
+from .frameworks import frameworks
 from .harness import Case
 from .libraries import Library
 from .main_job import training
@@ -201,6 +202,7 @@ SUITES: dict[str, Callable[[list[Library]], Iterator[Case]]] = {
     "iterators": iterators,
     "updates": updates,
     "training": training,
+    "frameworks": frameworks,
 }
 
 

@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     )
     snapshot = _newest(Path(args.out)) if args.resume == _NEWEST else args.resume
     if snapshot:
-        _resume(snapshot, job)
+        _resume(snapshot, job, may_be_done=args.resume == _NEWEST)
     try:
         os.makedirs(args.out, exist_ok=True)
         job.description.write(Path(args.out))
@@ -250,7 +250,7 @@ def _newest(folder: Path) -> str | None:
     return str(found[max(found)]) if found else None
 
 
-def _resume(path: str, job: Job) -> None:
+def _resume(path: str, job: Job, may_be_done: bool) -> None:
     try:
         load_npz(path, job.trainer)
     except FileNotFoundError:
@@ -260,7 +260,7 @@ def _resume(path: str, job: Job) -> None:
             f"--resume {path}: this is no snapshot of such a training: {error}"
         ) from error
     done = job.trainer.updater.epoch
-    if done >= job.epochs:
+    if done >= job.epochs and not may_be_done:
         raise UsageError(
             f"--resume {path}: {done} epochs are done already; --epochs {job.epochs} asks for no "
             "more"

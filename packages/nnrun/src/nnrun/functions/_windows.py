@@ -81,7 +81,7 @@ class Windows:
         """How many windows there are."""
         return self.out[0] * self.out[1]
 
-    def _padded_size(self) -> tuple[int, int]:
+    def padded_size(self) -> tuple[int, int]:
         """The size that all windows together reach over, the left padding included."""
         h, w = (
             max(
@@ -104,7 +104,7 @@ class Windows:
 
     def padded(self, x: Array, value: float = 0) -> Array:
         """`x` with `value` around it, as far as windows reach."""
-        h, w = self._padded_size()
+        h, w = self.padded_size()
         if (h, w) == self.size:
             return x
         xp = get_array_module(x)
@@ -114,7 +114,7 @@ class Windows:
 
     def empty_padded(self, xp: Any, lead: tuple[int, ...], dtype: Any) -> Array:
         """Zeros of the padded size, to add windows to."""
-        return xp.zeros((*lead, *self._padded_size()), dtype)
+        return xp.zeros((*lead, *self.padded_size()), dtype)
 
     def cropped(self, y: Array) -> Array:
         """`y` without its padding."""

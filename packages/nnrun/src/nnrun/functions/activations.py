@@ -13,6 +13,7 @@ import numpy as np
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable
 from nnrun.cuda import elementwise
+from nnrun.functions._masks import keep
 
 __all__ = [
     "clipped_relu",
@@ -56,7 +57,7 @@ class ReLUGrad(FunctionNode):
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         (gy,) = inputs
         if isinstance(gy, np.ndarray):
-            return (gy * (self._y > 0),)
+            return (keep(gy, self._y > 0),)
         return (
             elementwise("T y, T gy", "T gx", "gx = y > 0 ? gy : (T)0", "relu_bwd")(self._y, gy),
         )

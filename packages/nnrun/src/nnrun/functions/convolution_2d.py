@@ -14,7 +14,9 @@ import numpy as np
 
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable, as_variable
+from nnrun.functions._flat_windows import FlatWindows
 from nnrun.functions._windows import Windows, pair
+from nnrun.functions.reductions import sum as sum_
 from nnrun.functions.shape import reshape
 from nnrun.utils.conv import get_deconv_outsize
 
@@ -32,6 +34,12 @@ class _Map(FunctionNode):
         self._windows = windows
         self._groups = groups
 
+    def _flat(self, x: Array) -> FlatWindows | None:
+        """The CPU's fast path, where it is one: windows that overlap most of the image."""
+        if isinstance(x, np.ndarray) and self._windows.stride == (1, 1):
+            return FlatWindows.over(self._windows, self._groups)
+        return None
+
 
 # On the CPU so many images are taken at a time that their columns stay in a core's cache
 # between being laid out and being multiplied.
@@ -45,13 +53,16 @@ def _batches(xp: Any, n: int, columns_per_image: int, itemsize: int) -> list[sli
 
 
 class Convolution2D(_Map):
-    """(n, c, h, w) and (o, c / groups, kh, kw) to (n, o, out_h, out_w)."""
+    """(n, c, h, w), (o, c / groups, kh, kw) and perhaps (o,) to (n, o, out_h, out_w)."""
 
     __slots__ = ()
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        x, W = inputs
+        x, W, *rest = inputs
+        b = rest[0] if rest else None
         self.retain_inputs((0, 1))
+        if flat := self._flat(x):
+            return (flat.correlate(x, W, b),)
         n, o, g = len(x), len(W), self._groups
         xp = get_array_module(x)
         weights = W.reshape(g, o // g, -1)
@@ -60,20 +71,24 @@ class Convolution2D(_Map):
         for part in _batches(xp, n, g * rows * places, x.itemsize):
             columns = self._windows.columns(x[part])
             xp.matmul(weights, columns.reshape(-1, g, rows, places), out=y[part])
-        return (y.reshape(n, o, *self._windows.out),)
+        y = y.reshape(n, o, *self._windows.out)
+        if b is not None:
+            y += b[:, None, None]
+        return (y,)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         x, W = self.get_retained_inputs()
         (gy,) = grad_outputs
         maps = (self._windows, self._groups)
-        return tuple(
-            [
-                ConvolutionWeights2D(*maps, W.shape[2:]).apply((x, gy))[0]
-                if i
-                else Deconvolution2D(*maps).apply((gy, W))[0]
-                for i in indexes
-            ]
-        )
+
+        def gradient(i: int) -> Variable:
+            if i == 0:
+                return Deconvolution2D(*maps).apply((gy, W))[0]
+            if i == 1:
+                return ConvolutionWeights2D(*maps, W.shape[2:]).apply((x, gy))[0]
+            return sum_(gy, (0, 2, 3))
+
+        return tuple([gradient(i) for i in indexes])
 
 
 class Deconvolution2D(_Map):
@@ -84,6 +99,8 @@ class Deconvolution2D(_Map):
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         y, W = inputs
         self.retain_inputs((0, 1))
+        if flat := self._flat(y):
+            return (flat.spread(y, W),)
         n, o, g = len(y), len(W), self._groups
         xp = get_array_module(y)
         weights = W.reshape(g, o // g, -1).transpose(0, 2, 1)
@@ -122,6 +139,8 @@ class ConvolutionWeights2D(_Map):
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         x, y = inputs
         self.retain_inputs((0, 1))
+        if flat := self._flat(x):
+            return (flat.weights(x, y, self._k),)
         n, o, g = len(x), y.shape[1], self._groups
         c = x.shape[1] // g
         xp = get_array_module(x)
@@ -169,12 +188,9 @@ def _check(name: str, x: Any, W: Any, channels: int, groups: int) -> None:
         )
 
 
-def _add_bias(y: Variable, b: Any, name: str) -> Variable:
-    if b is None:
-        return y
-    if b.shape != (y.shape[1],):
-        raise ValueError(f"{name}: `b` must have shape ({y.shape[1]},) (b.shape={b.shape})")
-    return y + reshape(as_variable(b), (1, -1, 1, 1))
+def _check_bias(name: str, b: Any, channels: int) -> None:
+    if b is not None and b.shape != (channels,):
+        raise ValueError(f"{name}: `b` must have shape ({channels},) (b.shape={b.shape})")
 
 
 def convolution_2d(
@@ -237,7 +253,8 @@ def convolution_2d(
         cover_all,
         name,
     )
-    return _add_bias(Convolution2D(windows, groups).apply((x, W))[0], b, name)
+    _check_bias(name, b, len(W))
+    return Convolution2D(windows, groups).apply((x, W) if b is None else (x, W, b))[0]
 
 
 def deconvolution_2d(
@@ -303,4 +320,6 @@ def deconvolution_2d(
             f"{name}: over an image of {(h, w)} there would be {windows.out} windows, "
             f"not {x.shape[2:]} (x.shape={x.shape})"
         )
-    return _add_bias(Deconvolution2D(windows, groups).apply((x, W))[0], b, name)
+    _check_bias(name, b, W.shape[1] * groups)
+    y = Deconvolution2D(windows, groups).apply((x, W))[0]
+    return y if b is None else y + reshape(as_variable(b), (1, -1, 1, 1))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nnrun.backend import get_array_module
-from nnrun.core import FunctionNode, Variable
+from nnrun.core import FunctionNode, Variable, as_array
+from nnrun.functions._masks import keep
 from nnrun.functions._windows import Windows, pair
 
 __all__ = ["average_pooling_2d", "max_pooling_2d"]
@@ -14,33 +17,51 @@ Array = Any
 
 
 class MaxPooling2D(FunctionNode):
-    """Keeps, for each window, which place had the largest element (the first of equals)."""
+    """The largest element of each window; NaN where there is one.
 
-    __slots__ = ("_chosen", "_windows")
+    Its gradient goes to the first place in the window (row by row) that has that element.
+    """
+
+    __slots__ = ("_windows",)
 
     def __init__(self, windows: Windows) -> None:
         self._windows = windows
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         (x,) = inputs
+        self.retain_inputs((0,))
+        self.retain_outputs((0,))
         xp = get_array_module(x)
         padded = self._windows.padded(x, float("-inf"))
-        best = chosen = None
-        for number, (_, _, place) in enumerate(self._windows.places()):
-            here = padded[place]
-            if best is None:
-                best = here.copy()
-                chosen = xp.zeros(best.shape, "i2")
-            else:
-                # Not (here <= best): so that NaN is handed on.
-                better = ~(here <= best) & (best == best)
-                chosen = xp.where(better, xp.asarray(number, dtype="i2"), chosen)
-                best = xp.where(better, here, best)
-        self._chosen = chosen
+        (_, _, place), *others = self._windows.places()
+        best = padded[place].copy()
+        for _, _, place in others:
+            xp.maximum(best, padded[place], out=best)
         return (best,)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        return MaxPooling2DGrad(self._windows, self._chosen).apply(grad_outputs)
+        x, best = self.get_retained_inputs()[0].array, self.get_retained_outputs()[0].array
+        chosen = _first_places(self._windows, x, best)
+        return MaxPooling2DGrad(self._windows, chosen).apply(grad_outputs)
+
+
+def _first_places(windows: Windows, x: Array, best: Array) -> Array:
+    """For each window the number of the first place in it that has its largest element."""
+    xp = get_array_module(x)
+    padded = windows.padded(x, float("-inf"))
+    kh, kw = windows.k
+    dtype = np.int8 if kh * kw <= 127 else np.int32
+    places = xp.zeros(best.shape, dtype)
+    free = xp.ones(best.shape, bool)
+    for number, (_, _, place) in enumerate(windows.places()):
+        candidate = padded[place]
+        here = candidate == best
+        here |= candidate != candidate  # NaN is the largest, and not equal to itself
+        here &= free
+        free ^= here
+        if number:
+            places += here.view(np.int8) * dtype(number)
+    return places
 
 
 class MaxPooling2DGrad(FunctionNode):
@@ -54,10 +75,14 @@ class MaxPooling2DGrad(FunctionNode):
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         (gy,) = inputs
-        xp = get_array_module(gy)
-        gx = self._windows.empty_padded(xp, gy.shape[:2], gy.dtype)
+        gx = self._windows.empty_padded(get_array_module(gy), gy.shape[:2], gy.dtype)
+        apart = all(s >= k for s, k in zip(self._windows.stride, self._windows.k, strict=True))
         for number, (_, _, place) in enumerate(self._windows.places()):
-            gx[place] += xp.where(self._chosen == number, gy, gy.dtype.type(0))
+            part = keep(gy, self._chosen == number)
+            if apart:
+                gx[place] = part
+            else:
+                gx[place] += part
         return (self._windows.cropped(gx),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
@@ -75,11 +100,10 @@ class MaxPooling2DPick(FunctionNode):
 
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         (x,) = inputs
-        xp = get_array_module(x)
         padded = self._windows.padded(x)
-        y = xp.zeros(self._chosen.shape, x.dtype)
+        y = get_array_module(x).zeros(self._chosen.shape, x.dtype)
         for number, (_, _, place) in enumerate(self._windows.places()):
-            y = xp.where(self._chosen == number, padded[place], y)
+            y += keep(padded[place], self._chosen == number)
         return (y,)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
@@ -133,8 +157,13 @@ def _windows(x: Any, ksize: Any, stride: Any, pad: Any, cover_all: bool, name: s
 
 
 def max_pooling_2d(
-    x: Variable | Array, ksize: Any, stride: Any = None, pad: Any = 0, cover_all: bool = True
-) -> Variable:
+    x: Variable | Array,
+    ksize: Any,
+    stride: Any = None,
+    pad: Any = 0,
+    cover_all: bool = True,
+    return_indices: bool = False,
+) -> Any:
     """Return the largest element of each window.
 
     Parameters
@@ -149,10 +178,14 @@ def max_pooling_2d(
         Padding around the image, which is never the largest.
     cover_all : bool
         Let the last windows reach past the end rather than leave elements out.
+    return_indices : bool
+        Return too, for each window, which place in it has the largest element, counted row by
+        row (the first of equals), as `upsampling_2d` takes them.
 
     Returns
     -------
     Variable, shape (batch, channels, h_out, w_out)
+    indices : array of int of the same shape, if `return_indices`
 
     Raises
     ------
@@ -167,7 +200,8 @@ def max_pooling_2d(
                 [13., 15.]]]])
     """
     windows = _windows(x, ksize, stride, pad, cover_all, "max_pooling_2d")
-    return MaxPooling2D(windows).apply((x,))[0]
+    y = MaxPooling2D(windows).apply((x,))[0]
+    return (y, _first_places(windows, as_array(x), y.array)) if return_indices else y
 
 
 def average_pooling_2d(
