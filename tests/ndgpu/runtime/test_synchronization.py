@@ -25,7 +25,7 @@ HIDDEN = {
     "bool": lambda x: bool((x > 0).any()),
     "get": lambda x: x.get(),
     "item": lambda x: x[0].item(),
-    "print": lambda x: str(x),
+    "print": str,
     "asarray": lambda x: xp.asarray(np.ones(1000)),
 }
 
