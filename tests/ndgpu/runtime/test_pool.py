@@ -252,6 +252,14 @@ def test_the_limit_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         pool.malloc(2 * MIB)
 
 
+def test_the_limit_of_the_environment_as_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NDGPU_MEMORY_LIMIT", "25%")
+    assert rt.MemoryPool(FakeDriver()).get_limit() == rt.Device().mem_info[1] // 4
+    monkeypatch.setenv("NDGPU_MEMORY_LIMIT", "125%")
+    with pytest.raises(ValueError, match="percentage such as 50%"):
+        rt.MemoryPool(FakeDriver()).get_limit()
+
+
 def test_the_device_is_full_until_unused_memory_is_given_back() -> None:
     driver = FakeDriver(capacity=10 * MIB)
     pool = rt.MemoryPool(driver)

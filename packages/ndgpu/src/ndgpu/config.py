@@ -79,6 +79,16 @@ def _bytes(text: str) -> int:
     return int(number)
 
 
+def _bytes_or_share(text: str) -> int | float:
+    """Bytes as an int, or a percentage as a float from 0 to 1."""
+    share = text.strip().removesuffix("%")
+    if share == text.strip():
+        return _bytes(text)
+    if not 0 <= float(share) <= 100:
+        raise ValueError("expected a number of bytes such as 2GiB, or a percentage such as 50%")
+    return float(share) / 100
+
+
 def _flag(text: str) -> bool:
     lowered = text.strip().lower()
     if lowered in ("1", "true", "yes", "on"):
@@ -166,9 +176,10 @@ TABLE: dict[str, Variable] = {
         ),
         Variable(
             "NDGPU_MEMORY_LIMIT",
-            _bytes,
+            _bytes_or_share,
             lambda: 0,
-            "Most bytes that a device's memory pool may hold; 0 for no limit.",
+            "Most bytes that a device's memory pool may hold, or the percentage of the device's "
+            "memory (`50%`); 0 for no limit.",
         ),
         Variable(
             "NDGPU_CACHE_DIR",

@@ -328,6 +328,22 @@ def test_memory_of_a_graph(device, stream, memory):
     assert device.used == before
 
 
+def test_memory_of_a_graph_may_be_freed_outside_of_it(device, stream, memory):
+    begin(stream)
+    pointer = value(host.cuMemAllocAsync(64, stream))
+    host.cuMemsetD8Async(pointer, 6, 64, stream)
+    instance = instantiate(stream)
+    for _ in range(2):
+        launch(instance, stream)
+        assert read(pointer, 64) == bytes((6,)) * 64
+        assert host.cuMemFreeAsync(pointer, stream) == OK
+        assert host.cuStreamSynchronize(stream) == OK
+    assert host.cuMemFree(pointer) == OK
+    used = device.used
+    host.cuGraphExecDestroy(instance)
+    assert device.used == used - 64
+
+
 def test_an_update_has_other_arguments_and_the_same_shape(device, stream, memory):
     def capture(*fills):
         begin(stream)

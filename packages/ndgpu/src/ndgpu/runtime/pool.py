@@ -117,7 +117,8 @@ class _DevicePool:
         self.searches = 0  # since the last new chunk
         self.total = 0
         self.peak = 0
-        self.limit = config.value("NDGPU_MEMORY_LIMIT")
+        limit = config.value("NDGPU_MEMORY_LIMIT")
+        self.limit = byte_limit(None, limit) if isinstance(limit, float) else limit
 
 
 class MemoryPool:

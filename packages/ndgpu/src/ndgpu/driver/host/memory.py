@@ -145,8 +145,9 @@ def _obtain(size: int) -> tuple[int, int, int]:
 def allocate(size: int, kind: str, device: Device) -> Block | None:
     """Allocate `size` > 0 bytes; None if the device's limit or the machine's memory is reached.
 
-    `kind` is ``"device"``, ``"managed"``, ``"variable"`` (a module's) or ``"pinned"``; the last
-    is not counted as the device's memory.
+    `kind` is ``"device"``, ``"managed"``, ``"graph"`` (there as long as a graph that allocates
+    it), ``"variable"`` (a module's) or ``"pinned"``; the last is not counted as the device's
+    memory.
     """
     charge = 0 if kind == "pinned" else size
     with lock:
@@ -233,9 +234,11 @@ def cuMemFree(dptr: int) -> tuple:
         return OK
     if (refusal := unsafe("cuMemFree")) is not None:
         return refusal
-    block = find_for("cuMemFree", dptr, ("device", "managed"))
+    block = find_for("cuMemFree", dptr, ("device", "managed", "graph"))
     if isinstance(block, tuple):
         return block
+    if block.kind == "graph":  # the next launch of the graph has it again
+        return OK
     free(block, context)
     return OK
 

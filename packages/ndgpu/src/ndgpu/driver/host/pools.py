@@ -298,7 +298,7 @@ class _Lasting:
 
 def _allocate_in_graph(call: str, capture: Capture, stream: Stream, size: int) -> tuple:
     """Allocate for a graph: its memory has one address for as long as the graph lives."""
-    result = allocate_for(call, stream.context, size, "device")
+    result = allocate_for(call, stream.context, size, "graph")
     if result[0] == SUCCESS:
         block = stream.context.device.blocks[result[1]]
         label = f"memalloc {size} bytes at {block.address:#x}"
@@ -316,7 +316,7 @@ def cuMemFreeAsync(dptr: int, hStream: int) -> tuple:
         return bad_stream("cuMemFreeAsync", hStream)
     if dptr == 0:
         return OK
-    block = find_for("cuMemFreeAsync", dptr, ("device", "managed"))
+    block = find_for("cuMemFreeAsync", dptr, ("device", "managed", "graph"))
     if isinstance(block, tuple):
         return block
     if stream.context.captures:
@@ -325,6 +325,8 @@ def cuMemFreeAsync(dptr: int, hStream: int) -> tuple:
             return capture
         if capture is not None:
             return _free_in_graph(capture, stream, block)
+    if block.kind == "graph":  # the next launch of the graph has it again
+        return OK
     block.freed = True
     back: Any = block.release if block.pool is None else _give_back
     stream.enqueue(*((back,) if block.pool is None else (back, block)), unconditional=True)
