@@ -71,10 +71,10 @@ def _reflected(function: ufunc) -> Any:
 
 
 def _in_place(function: ufunc) -> Any:
-    call = function._call
+    call = function.into or (lambda a, b, out: function._call((a, b), out))
 
     def method(self: Any, other: Any) -> Any:
-        result = call((self, other), self)
+        result = call(self, other, self)
         return result if result is not NotImplemented else _refuse(function, other)
 
     return method

@@ -9,6 +9,7 @@ and makes the kernel.  NumPy's function of the same name says which loop there i
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 from collections.abc import Callable, Iterable
@@ -35,11 +36,12 @@ _WEAK = (int, float, complex)
 class Plan:
     """One loop of a ufunc: its kernel, and the dtypes of inputs and results."""
 
-    __slots__ = ("kernel", "launch", "loop", "out", "result")
+    __slots__ = ("flat", "kernel", "launch", "loop", "out", "result")
 
     def __init__(self, kernel: Elementwise, loop: tuple[np.dtype, ...], out: Any) -> None:
         self.kernel = kernel
         self.launch = kernel.launch
+        self.flat = kernel.launch_flat
         self.loop = loop
         self.result: tuple[np.dtype, ...] = out
         self.out: np.dtype = out[0]
@@ -79,6 +81,9 @@ class ufunc:
         self.nargs = self.nin + self.nout
         self._plans: dict[Any, Plan] = {}
         self.operator: Callable[..., Any] = _binary(self) if self.nin == 2 else _unary(self)
+        self.into: Callable[[Any, Any, Any], Any] | None = (
+            _binary_into(self) if self.nin == 2 and self.nout == 1 else None
+        )
         self.__doc__ = _docstring(self._twin)
 
     def __repr__(self) -> str:
@@ -110,6 +115,13 @@ class ufunc:
             if result is NotImplemented:
                 raise self._unsupported(args)
             return result
+        if len(args) == 2 and len(kwargs) == 1 and self.into is not None:
+            out = kwargs.get("out")
+            if type(out) is ndarray:
+                result = self.into(args[0], args[1], out)
+                if result is NotImplemented:
+                    raise self._unsupported(args)
+                return result
         if not nin <= len(args) <= self.nargs:
             raise TypeError(
                 f"{self.__name__}() takes from {nin} to {self.nargs} positional arguments but "
@@ -429,7 +441,7 @@ def _binary(function: ufunc) -> Callable[[Any, Any], Any]:
                             out = allocate_like(a, plan.out)
                             here = out._data.device_id
                             if a._data.device_id == here and b._data.device_id == here:
-                                plan.launch((a, b, out), a._shape)
+                                plan.flat((a, b, out), a._size)
                                 return out
                 elif kind in numbers:
                     plan = plans.get((a._dtype, kind))
@@ -456,6 +468,49 @@ def _binary(function: ufunc) -> Callable[[Any, Any], Any]:
     return operator
 
 
+def _binary_into(function: ufunc) -> Callable[[Any, Any, Any], Any]:
+    """Make the way to `function` for two operands and an array for the result."""
+    plans = function._plans
+    call = function._call
+    numbers = () if function.__name__ == "power" else (float, int)
+
+    def into(a: Any, b: Any, out: Any) -> Any:
+        if (
+            type(a) is ndarray
+            and type(out) is ndarray
+            and a._c_contiguous
+            and out._c_contiguous
+            and a._shape == out._shape
+        ):
+            kind: Any = type(b)
+            if kind is ndarray:
+                kind = b._dtype if b._c_contiguous and b._shape == a._shape else None
+            elif kind not in numbers:
+                kind = None
+            plan = plans.get(((a._dtype, kind), (out._dtype,), False, None, "same_kind"))
+            if plan is not None and _apart(a, out):
+                here = runtime.current_device_id()
+                if a._data.device_id == here and out._data.device_id == here:
+                    if kind is not b.__class__:
+                        if b._data.device_id == here and _apart(b, out):
+                            plan.flat((a, b, out), a._size)
+                            return out
+                    else:
+                        with contextlib.suppress(OverflowError):
+                            plan.launch((a, b, out), a._shape)
+                            return out
+        return call((a, b), out)
+
+    return into
+
+
+def _apart(a: ndarray, out: ndarray) -> bool:
+    """Whether dense arrays of one shape share no memory, or are the same elements throughout."""
+    distance = out._ptr - a._ptr
+    size, width, own = a._size, a._dtype.itemsize, out._dtype.itemsize
+    return distance >= size * width or -distance >= size * own or (distance == 0 and width == own)
+
+
 def _unary(function: ufunc) -> Callable[[Any], Any]:
     """Make the way to `function` for one operand."""
     plans = function._plans
@@ -468,7 +523,7 @@ def _unary(function: ufunc) -> Callable[[Any], Any]:
             if plan is not None:
                 out = allocate_like(a, plan.out)
                 if a._data.device_id == out._data.device_id:
-                    plan.launch((a, out), a._shape)
+                    plan.flat((a, out), a._size)
                     return out
         return call((a,))
 

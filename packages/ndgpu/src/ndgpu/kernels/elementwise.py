@@ -157,6 +157,8 @@ class Elementwise:
         streamed = [o for o in self.operands if o.kind == "out" and o.dtype.kind in STREAMED]
         can_stream = guard is None and not self._raw
         self._streamed = max((o.dtype.itemsize for o in streamed), default=0) if can_stream else 0
+        # Below `_LARGE` bytes of it nothing is stored past the caches, and 32 bits hold indices.
+        self._widest = max(self._streamed, 1)
         # A `return` of one element would end the others of its thread.
         self._may_tile = not (guard or self._keep_order or re.search(r"\breturn\b", code))
         self._flat: dict[int, Bound] = {}
@@ -222,6 +224,32 @@ class Elementwise:
         values = self._values(args)
         grid, block, warps = ready.grid, ready.block, ready.warps
         ready.bound(grid, block, pointer, (*ready.static, *values), block_y=warps)
+
+    def launch_flat(self, args: Sequence[Any], size: int) -> None:
+        """Run the kernel over arrays that are C-contiguous, of one shape, and on this device.
+
+        The short way for who knows that already, and that no operand is a raw array; `launch`
+        finds out.
+
+        Parameters
+        ----------
+        args : sequence
+            As for `launch`.
+        size : int
+            Elements of each array.
+        """
+        device_id = runtime.current_device_id()
+        bound = self._flat.get(device_id)
+        if bound is None or not self._all_arrays or not 0 < size * self._widest < _LARGE:
+            shape = next(args[k].shape for k in self._looped)
+            return self.launch(args, shape)
+        try:
+            pointer = runtime.get_current_stream().ptr
+        except Intercepted as record:
+            return record.recorder.elementwise(self, args, args[self._looped[0]].shape)
+        block = self._block
+        bound((size + block - 1) // block, block, pointer, (size, *[a.ptr for a in args]))
+        return None
 
     def _values(self, args: Sequence[Any]) -> list[Any]:
         return [

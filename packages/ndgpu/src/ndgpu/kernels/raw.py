@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from ndgpu import driver, runtime
 from ndgpu.compile import Function, Image, Module, compile_source, get_module, nvcc
 from ndgpu.kernels import arrays
+from ndgpu.runtime.context import machine
 
 __all__ = ["RawKernel", "RawModule"]
 
@@ -321,9 +322,10 @@ class RawKernel:
             If the driver refuses the launch.
         """
         device_id = runtime.current_device_id()
-        for k, value in enumerate(args):
-            if arrays.is_array(value) and value.device_id != device_id:
-                arrays.device_of([(f"argument {k}", value)], self.name, device_id)
+        if machine.several:
+            for k, value in enumerate(args):
+                if arrays.is_array(value) and value.device_id != device_id:
+                    arrays.device_of([(f"argument {k}", value)], self.name, device_id)
         function = self._functions.get(device_id) or self.kernel
         function.launch(grid, block, args, shared_mem, stream, self.enable_cooperative_groups)
 
