@@ -226,3 +226,17 @@ def test_inputs_on_different_devices_are_named():
     x, y = var(1, 2), Variable(ndgpu.ones(2, dtype=np.float32))
     with pytest.raises(TypeError, match=r"Add: inputs are on different devices: numpy .*, ndgpu"):
         x + y
+
+
+def test_several_lines_about_a_variable():
+    x = Variable(np.array([1.0, 3.0], np.float32), name="x")
+    assert x.debug_print().splitlines() == [
+        "<variable x: shape=(2,), dtype=float32, device=numpy>",
+        "- device: numpy",
+        "- shape: (2,)",
+        "- dtype: float32",
+        "- statistics: mean=2.00000000, std=1.00000000",
+        "- grad: None",
+    ]
+    assert "no array yet" in nnrun.Parameter().debug_print()
+    assert "- statistics: 0 elements" in Variable(np.zeros(0)).debug_print()

@@ -199,7 +199,7 @@ def test_batch_renormalization_moves_the_running_statistics_and_has_a_gradient(x
     x = nnrun.Variable(xp.asarray(data))
     y = F.batch_renormalization(x, xp.ones(3), xp.zeros(3), 1.5, 0.5, 2e-5, mean.copy(), var.copy())
     moved = mean.copy(), var.copy()
-    F.batch_renormalization(x, xp.ones(3), xp.zeros(3), 1.5, 0.5, 2e-5, *moved)
+    F.batch_renormalization(x, xp.ones(3), xp.zeros(3), 1.5, 0.5, 2e-5, *moved, 0.9, True)
     assert_allclose(moved[0], 0.9 * running[0] + 0.1 * data.mean(0))
     assert_allclose(moved[1], 0.9 * running[1] + 0.1 * data.var(0, ddof=1))
     weights = xp.asarray(normal(4, 3))

@@ -68,7 +68,9 @@ def test_orthogonal_rows():
     ("initializer", "shape", "message"),
     [
         (I.LeCunNormal(), (3,), "at least two dimensions"),
-        (I.Orthogonal(), (3, 2), "3 rows can't be at right angles"),
+        (I.Orthogonal(mode="projection"), (3, 2), "3 rows and 2 columns are no projection"),
+        (I.Orthogonal(mode="embedding"), (2, 3), "are no embedding"),
+        (I.Orthogonal(mode="basis"), (2, 3), "are no basis"),
         (I.Orthogonal(), (), "at least one dimension"),
         (I.Identity(), (2, 3), "must be square"),
         (I.Constant(np.zeros(3)), (2,), r"shape \(3,\), the parameter \(2,\)"),
@@ -95,3 +97,18 @@ def test_a_parameter_of_an_array_uses_it():
     p = nnrun.Parameter(array)
     assert p.array is array
     assert p.is_initialized
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape"),
+    [("auto", (2, 5)), ("auto", (5, 2)), ("projection", (2, 3, 2)), ("embedding", (5, 2)),
+     ("basis", (3, 3))],
+)  # fmt: skip
+def test_orthogonal_by_the_shape(mode, shape):
+    W = np.zeros(shape)
+    I.Orthogonal(2.0, mode=mode)(W)
+    W = W.reshape(len(W), -1)
+    W = W if W.shape[0] <= W.shape[1] else W.T
+    np.testing.assert_allclose(W @ W.T, 4 * np.eye(len(W)), atol=1e-12)
+    with pytest.raises(ValueError, match="no mode 'other'"):
+        I.Orthogonal(mode="other")

@@ -133,8 +133,13 @@ LAYERS = {
     "DeformableConvolution2D": (  # its places have not moved yet
         lambda: L.DeformableConvolution2D(4, 2, 3, pad=1),
         image,
-        lambda link, x: F.convolution_2d(x, link.W, link.b, pad=1),
-        {"W": (2, 4, 3, 3), "b": (2,), "offset_W": (18, 4, 3, 3), "offset_b": (18,)},
+        lambda link, x: F.convolution_2d(x, link.deform_conv.W, link.deform_conv.b, pad=1),
+        {
+            "deform_conv/W": (2, 4, 3, 3),
+            "deform_conv/b": (2,),
+            "offset_conv/W": (18, 4, 3, 3),
+            "offset_conv/b": (18,),
+        },
     ),
 }
 

@@ -72,7 +72,7 @@ def test_bias_and_scale():
     bias.b.array[...] = [1, 2, 3]
     assert_allclose(bias(x), x + np.array([1, 2, 3], "f")[:, None])
     scale.W.array[...] = np.arange(12).reshape(3, 4)
-    scale.b.array[...] = 1
+    scale.bias.b.array[...] = 1
     assert_allclose(scale(x), x * np.arange(12).reshape(3, 4) + 1)
     assert_allclose(L.Bias(2)(x, np.ones(4, "f")), x + 1)
     assert_allclose(L.Scale(0)(x, np.full(2, 2, "f")), x * 2)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         kl_divergence as kl_divergence,
         register_kl as register_kl,
     )
+    from nnrun.runtime_info import print_runtime_info as print_runtime_info
 
 # isort: on
 from nnrun.backend import (
@@ -92,6 +93,7 @@ from nnrun.core import (
     get_function_hooks,
     grad,
 )
+from nnrun.cuda import should_use_cudnn_tensor_core
 from nnrun.initializers import Initializer
 from nnrun.optimizer import GradientMethod, Optimizer, UpdateRule
 from nnrun.reporter import (
@@ -123,6 +125,7 @@ _LATER_NAMES = {
     "Distribution": "nnrun.distribution",
     "cross_entropy": "nnrun.distribution",
     "kl_divergence": "nnrun.distribution",
+    "print_runtime_info": "nnrun.runtime_info",
     "register_kl": "nnrun.distribution",
 }
 

@@ -24,11 +24,20 @@ from nnrun.backend import get_array_module, get_device, get_device_from_array
 from nnrun.config import using_config
 from nnrun.core import Parameter, Variable, as_array, grad
 
-__all__ = ["check_backward", "check_double_backward", "numerical_grad"]
+__all__ = [
+    "NondifferentiableError",
+    "check_backward",
+    "check_double_backward",
+    "numerical_grad",
+]
 
 Array = Any
 
 _DIRECTIONS = 2
+
+
+class NondifferentiableError(Exception):
+    """A function was to be checked where it has a kink or a jump."""
 
 
 def _tuple(x: Any) -> tuple[Any, ...]:
@@ -41,11 +50,31 @@ def _numpy(x: Array) -> np.ndarray:
     return get_device("numpy").send(x)
 
 
+def _require_smooth(value: Callable[[float], float], eps: float, what: str) -> None:
+    """Raise `NondifferentiableError` if there is a kink or jump near 0.
+
+    The slopes on both sides of a smooth point differ by about half as much for half the
+    step; at a kink they differ by as much, at a jump by more.
+    """
+    middle = value(0.0)
+
+    def difference(h: float) -> tuple[float, float]:
+        up, down = (value(h) - middle) / h, (middle - value(-h)) / h
+        return abs(up - down), max(abs(up), abs(down))
+
+    (wide, size), (near, _) = difference(eps), difference(eps / 2)
+    if not np.isfinite(wide + near) or (near > 0.75 * wide and near > 1e-2 * size + 1e-10 / eps):
+        raise NondifferentiableError(
+            f"{what}: the slopes on both sides differ by {near:.3g} within {eps / 2:.3g}"
+        )
+
+
 def numerical_grad(
     f: Callable[[], Sequence[Array]],
     inputs: Sequence[Array],
     grad_outputs: Sequence[Array | None],
     eps: float = 1e-3,
+    detect_nondifferentiable: bool = False,
 ) -> tuple[Array, ...]:
     """Return gradients found by moving each element of each input.
 
@@ -60,11 +89,18 @@ def numerical_grad(
         One for each output; the outputs with None are left out.
     eps : float
         By how much elements are moved, both ways.
+    detect_nondifferentiable : bool
+        Look for kinks and jumps within `eps` of each element.
 
     Returns
     -------
     tuple of array
         One for each input, of its shape and dtype.
+
+    Raises
+    ------
+    NondifferentiableError
+        If one is found.
 
     Examples
     --------
@@ -88,11 +124,17 @@ def numerical_grad(
         found = np.empty(x.shape, np.float64)
         for i in np.ndindex(x.shape):
             before = x[i].item() if x.ndim else x.item()
-            x[i] = before + eps
-            up = value()
-            x[i] = before - eps
-            down = value()
-            x[i] = before
+
+            def moved(by: float, x: Array = x, i: Any = i, before: Any = before) -> float:
+                x[i] = before + by
+                try:
+                    return value()
+                finally:
+                    x[i] = before
+
+            if detect_nondifferentiable:
+                _require_smooth(moved, eps, f"numerical_grad: element {i}")
+            up, down = moved(eps), moved(-eps)
             found[i] = (up - down) / (2 * eps)
         with get_device_from_array(x) as device:
             grads.append(device.send(found.astype(x.dtype)))
@@ -109,6 +151,7 @@ def check_backward(
     rtol: float = 1e-4,
     no_grads: Sequence[bool] | None = None,
     dtype: Any = None,
+    detect_nondifferentiable: bool = False,
 ) -> None:
     """Raise unless the gradients of `func` agree with differences.
 
@@ -131,11 +174,15 @@ def check_backward(
     dtype : dtype, optional
         Floating inputs and parameters are converted to it first; float64 is
         recommended.
+    detect_nondifferentiable : bool
+        Look for kinks and jumps along the directions that are tried.
 
     Raises
     ------
     AssertionError
         If they don't agree; the message has both values.
+    NondifferentiableError
+        If a kink or jump is found.
     """
     xs = _tuple(x_data)
     params = _tuple(params)
@@ -164,6 +211,7 @@ def check_backward(
         atol,
         rtol,
         "check_backward",
+        detect_nondifferentiable,
     )
 
 
@@ -201,6 +249,7 @@ def _compare(
     atol: float,
     rtol: float,
     name: str,
+    detect_nondifferentiable: bool,
 ) -> None:
     """Compare gradients with differences along random directions."""
     rng = np.random.default_rng(0)
@@ -243,6 +292,8 @@ def _compare(
                     )
             return total
 
+        if detect_nondifferentiable:
+            _require_smooth(moved, eps, name)
         found = (moved(eps) - moved(-eps)) / (2 * eps)
         if not np.isclose(found, expected, atol=atol, rtol=rtol):
             raise AssertionError(
@@ -270,12 +321,13 @@ def check_double_backward(
     rtol: float = 1e-3,
     no_grads: Sequence[bool] | None = None,
     dtype: Any = None,
+    detect_nondifferentiable: bool = False,
 ) -> None:
     """Raise unless the gradients of the gradients of `func` agree with differences.
 
     Parameters
     ----------
-    func, x_data, y_grad, params, eps, atol, rtol, no_grads, dtype
+    func, x_data, y_grad, params, eps, atol, rtol, no_grads, dtype, detect_nondifferentiable
         As for `check_backward`.
     x_grad_grad : array or tuple of array
         What the inputs' gradients are multiplied by before the second backward.
@@ -328,4 +380,5 @@ def check_double_backward(
         rtol,
         None if no_grads is None else [*no_grads, *[False] * len(given)],
         dtype,
+        detect_nondifferentiable,
     )

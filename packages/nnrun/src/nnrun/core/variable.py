@@ -400,6 +400,29 @@ class Variable:
             return f"<variable{name}: uninitialised>"
         return f"<variable{name}: shape={self.shape}, dtype={self.dtype}, device={self.device}>"
 
+    def debug_print(self) -> str:
+        """Return several lines of what it is: device, shape, dtype, statistics, gradient."""
+        if self._array is None:
+            return f"{self.summary()}\n- no array yet"
+        lines = [
+            self.summary(),
+            f"- device: {self.device}",
+            f"- shape: {self.shape}",
+            f"- dtype: {self.dtype}",
+        ]
+        for name, x in (("statistics", self._array), ("grad", self.grad)):
+            if x is None:
+                lines.append(f"- {name}: None")
+            elif x.size and x.dtype.kind in "fiu":
+                wide = get_device("numpy").send(x).astype(np.float64)
+                lines.append(f"- {name}: mean={wide.mean():.8f}, std={wide.std():.8f}")
+            else:
+                lines.append(f"- {name}: {x.size} elements")
+        return "\n".join(lines)
+
+    def retain_data(self) -> None:
+        """Do nothing: a Variable always keeps its array, and functions keep what they need."""
+
     def __repr__(self) -> str:
         if self._array is None:
             return "variable(None)"

@@ -10,11 +10,16 @@ from nnrun.core import Variable
 from nnrun.functions.rearranging import gather
 from nnrun.functions.shape import reshape, transpose
 
-__all__ = ["largest"]
+__all__ = ["largest", "largest_and_place"]
 
 
 def largest(x: Variable, axes: Sequence[int]) -> Variable:
-    """The maximum over axes.
+    """The maximum over axes; see `largest_and_place`."""
+    return largest_and_place(x, axes)[0]
+
+
+def largest_and_place(x: Variable, axes: Sequence[int]) -> tuple[Variable, Any]:
+    """The maximum over axes, and where it is among them, counted row by row.
 
     Where several are equal, as copies of one element are, the first is taken: the
     gradient of `max` would count each.
@@ -22,4 +27,5 @@ def largest(x: Variable, axes: Sequence[int]) -> Variable:
     kept = [i for i in range(x.ndim) if i not in axes]
     shape = [x.shape[i] for i in kept]
     rows: Any = reshape(transpose(x, [*kept, *axes]), (*shape, math.prod(x.shape[a] for a in axes)))
-    return reshape(gather(rows, rows.array.argmax(axis=-1)[..., None], -1), shape)
+    places = rows.array.argmax(axis=-1)
+    return reshape(gather(rows, places[..., None], -1), shape), places

@@ -323,6 +323,7 @@ def batch_renormalization(
     running_mean: Array | None = None,
     running_var: Array | None = None,
     decay: float = 0.9,
+    update_statistics: bool = False,
     axis: Any = None,
 ) -> Variable:
     """Normalise by the batch, corrected towards the running statistics (Ioffe, 2017).
@@ -334,7 +335,9 @@ def batch_renormalization(
     rmax, dmax : float
         How far the corrections of the deviation and of the mean may go.
     running_mean, running_var : array, optional
-        Corrected towards, then moved in place towards this batch's; 0 and 1 by default.
+        Corrected towards; 0 and 1 by default.
+    update_statistics : bool
+        Then move them in place towards this batch's.
 
     Returns
     -------
@@ -371,11 +374,12 @@ def batch_renormalization(
         sigma = xp.sqrt(running_var.reshape(kept) + eps)
         r = xp.clip(xp.sqrt(var + eps) / sigma, 1.0 / rmax, rmax).astype(x.dtype)
         d = xp.clip((mean - running_mean.reshape(kept)) / sigma, -dmax, dmax).astype(x.dtype)
-        count = x.size // max(gamma.size, 1)
-        running_mean *= decay
-        running_mean += (1 - decay) * mean.reshape(gamma.shape)
-        running_var *= decay
-        running_var += (1 - decay) * count / max(count - 1, 1) * var.reshape(gamma.shape)
+        if update_statistics and not config.in_recomputing:
+            count = x.size // max(gamma.size, 1)
+            running_mean *= decay
+            running_mean += (1 - decay) * mean.reshape(gamma.shape)
+            running_var *= decay
+            running_var += (1 - decay) * count / max(count - 1, 1) * var.reshape(gamma.shape)
     y = Standardize(axes, eps).apply((x,))[0] * r + d
     return y * reshape(gamma, kept) + reshape(beta, kept)
 

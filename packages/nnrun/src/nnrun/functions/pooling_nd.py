@@ -8,7 +8,7 @@ from typing import Any
 
 from nnrun.backend import get_array_module
 from nnrun.core import Variable, as_array, as_variable
-from nnrun.functions._largest import largest
+from nnrun.functions._largest import largest_and_place
 from nnrun.functions._windows_nd import WindowsND, columns, image, tuple_of
 from nnrun.functions.broadcast import broadcast_to
 from nnrun.functions.joining import concat
@@ -41,8 +41,13 @@ def _windows(name: str, x: Any, ksize: Any, stride: Any, pad: Any, cover_all: bo
 
 
 def max_pooling_nd(
-    x: Variable | Array, ksize: Any, stride: Any = None, pad: Any = 0, cover_all: bool = True
-) -> Variable:
+    x: Variable | Array,
+    ksize: Any,
+    stride: Any = None,
+    pad: Any = 0,
+    cover_all: bool = True,
+    return_indices: bool = False,
+) -> Any:
     """Take the largest element of each window.
 
     Parameters
@@ -52,10 +57,14 @@ def max_pooling_nd(
         The window, the steps (that of the window by default) and the padding.
     cover_all : bool
         Let the last window reach past the end rather than leave elements out.
+    return_indices : bool
+        Return too, for each window, which place in it has the largest element, counted row by
+        row (the first of equals).
 
     Returns
     -------
     Variable, shape (batch, channels, ...)
+    indices : array of int of the same shape, if `return_indices`
 
     Raises
     ------
@@ -73,7 +82,8 @@ def max_pooling_nd(
     ends = [(p, reach - n - p) for p, reach, n in zip(w.pad, w.padded(), w.size, strict=True)]
     wide = pad_(x, [(0, 0), (0, 0), *ends], constant_values=-math.inf)
     around = WindowsND.over("max_pooling_nd", wide.shape, w.k, w.stride, 0)
-    return largest(columns(wide, around), tuple(range(2, 2 + len(w.k))))
+    y, indices = largest_and_place(columns(wide, around), tuple(range(2, 2 + len(w.k))))
+    return (y, indices) if return_indices else y
 
 
 def average_pooling_nd(
@@ -231,7 +241,9 @@ def upsampling_2d(
     return image(reshape(x, (*x.shape[:2], 1, 1, *w.out)) * chosen, w)
 
 
-def spatial_pyramid_pooling_2d(x: Variable | Array, pyramid_height: int) -> Variable:
+def spatial_pyramid_pooling_2d(
+    x: Variable | Array, pyramid_height: int, pooling: str | None = None
+) -> Variable:
     """Pool images of any size to a fixed number of values (He et al., 2014).
 
     Parameters
@@ -239,6 +251,8 @@ def spatial_pyramid_pooling_2d(x: Variable | Array, pyramid_height: int) -> Vari
     x : Variable or array, shape (batch, channels, height, width)
     pyramid_height : int
         How many levels; level l takes maxima of 2 ** l by 2 ** l parts.
+    pooling : {'max', None}
+        What is taken of each part: its maximum, the only choice.
 
     Returns
     -------
@@ -247,7 +261,7 @@ def spatial_pyramid_pooling_2d(x: Variable | Array, pyramid_height: int) -> Vari
     Raises
     ------
     ValueError
-        If `x` has not 4 axes or is too small for the levels.
+        If `x` has not 4 axes or is too small for the levels, or `pooling` is another.
 
     Examples
     --------
@@ -255,6 +269,8 @@ def spatial_pyramid_pooling_2d(x: Variable | Array, pyramid_height: int) -> Vari
     >>> F.spatial_pyramid_pooling_2d(np.arange(4.0).reshape(1, 1, 2, 2), 2).array.ravel()
     array([3., 0., 1., 2., 3.])
     """
+    if pooling not in ("max", None):
+        raise ValueError(f"spatial_pyramid_pooling_2d: `pooling` must be 'max', not {pooling!r}")
     if x.ndim != 4 or pyramid_height < 1 or min(x.shape[2:]) < 2 ** (pyramid_height - 1):
         raise ValueError(
             f"spatial_pyramid_pooling_2d: `x` must have 4 axes, the last two of "

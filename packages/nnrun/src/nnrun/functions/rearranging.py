@@ -82,7 +82,7 @@ def flip(x: Variable | Array, axis: int) -> Variable:
     return get_item(x, _at(_axis(axis, x, "flip"), slice(None, None, -1)))
 
 
-def fliplr(x: Variable | Array) -> Variable:
+def fliplr(a: Variable | Array) -> Variable:
     """Reverse the order along axis 1.
 
     Examples
@@ -91,10 +91,10 @@ def fliplr(x: Variable | Array) -> Variable:
     >>> F.fliplr(np.array([[1.0, 2.0]]))
     variable([[2., 1.]])
     """
-    return get_item(x, _at(_axis(1, x, "fliplr"), slice(None, None, -1)))
+    return get_item(a, _at(_axis(1, a, "fliplr"), slice(None, None, -1)))
 
 
-def flipud(x: Variable | Array) -> Variable:
+def flipud(a: Variable | Array) -> Variable:
     """Reverse the order along axis 0.
 
     Examples
@@ -103,7 +103,7 @@ def flipud(x: Variable | Array) -> Variable:
     >>> F.flipud(np.array([1.0, 2.0]))
     variable([2., 1.])
     """
-    return get_item(x, _at(_axis(0, x, "flipud"), slice(None, None, -1)))
+    return get_item(a, _at(_axis(0, a, "flipud"), slice(None, None, -1)))
 
 
 def repeat(x: Variable | Array, repeats: int | Sequence[int], axis: int | None = None) -> Variable:

@@ -182,6 +182,10 @@ class Orthogonal(_Random):
         The rows' length.
     dtype : dtype, optional
         See `Initializer`.
+    mode : {'auto', 'projection', 'embedding', 'basis'}
+        ``projection``: rows at right angles, as there are no more than columns.
+        ``embedding``: columns at right angles, as there are no more than rows.
+        ``basis``: as many of both.  ``auto``: what the shape allows.
     rng : numpy.random.RandomState or Generator, optional
         Where to draw from.
 
@@ -193,8 +197,13 @@ class Orthogonal(_Random):
     True
     """
 
-    def __init__(self, scale: float = 1.1, dtype: Any = None, rng: Any = None) -> None:
+    def __init__(
+        self, scale: float = 1.1, dtype: Any = None, mode: str = "auto", rng: Any = None
+    ) -> None:
+        if mode not in ("auto", "projection", "embedding", "basis"):
+            raise ValueError(f"Orthogonal: no mode {mode!r}")
         super().__init__(scale, dtype, rng)
+        self.mode = mode
 
     def __call__(self, array: Array) -> None:
         """Fill the array; its rows are those of the matrix after all other axes are taken together.
@@ -202,19 +211,27 @@ class Orthogonal(_Random):
         Raises
         ------
         ValueError
-            If there are more rows than columns.
+            If `mode` and the shape don't fit.
         """
         if not array.ndim:
             raise ValueError("Orthogonal: the parameter needs at least one dimension")
         rows = array.shape[0]
         columns = math.prod(array.shape[1:])
-        if rows > columns:
+        fits = {
+            "auto": True,
+            "projection": rows <= columns,
+            "embedding": rows >= columns,
+            "basis": rows == columns,
+        }
+        if not fits[self.mode]:
             raise ValueError(
-                f"Orthogonal: {rows} rows can't be at right angles in {columns} dimensions "
+                f"Orthogonal: {rows} rows and {columns} columns are no {self.mode} "
                 f"(shape {array.shape})"
             )
-        values = np.empty((rows, columns))
+        long, short = max(rows, columns), min(rows, columns)
+        values = np.empty((short, long))
         self._normal(values, 1.0)
         q, r = np.linalg.qr(values.T)
         # With the signs of R's diagonal the distribution is uniform.
-        array[...] = (q * np.sign(np.diagonal(r))).T.reshape(array.shape) * self.scale
+        q *= np.sign(np.diagonal(r)) * self.scale
+        array[...] = (q.T if rows <= columns else q).reshape(array.shape)

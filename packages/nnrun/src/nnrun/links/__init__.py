@@ -12,12 +12,12 @@ from nnrun.links.convolution_nd import (
     Deconvolution1D,
     Deconvolution3D,
     DeconvolutionND,
-    DeformableConvolution2D,
     DepthwiseConvolution2D,
     DilatedConvolution2D,
     LocalConvolution2D,
 )
 from nnrun.links.decorrelated_batch_normalization import DecorrelatedBatchNormalization
+from nnrun.links.deformable_convolution_2d import DeformableConvolution2D
 from nnrun.links.embed_id import EmbedID
 from nnrun.links.gru import GRU, StatefulGRU, StatefulMGU, StatelessGRU, StatelessMGU
 from nnrun.links.inception import Inception, MLPConvolution2D

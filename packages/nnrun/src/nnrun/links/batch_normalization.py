@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.config import config, get_dtype
-from nnrun.core import Link, Parameter, Variable
+from nnrun.core import Link, Parameter, Variable, generate_array
 from nnrun.functions import batch_normalization, fixed_batch_normalization
 
 __all__ = ["BatchNormalization"]
@@ -36,6 +36,8 @@ class BatchNormalization(Link):
         1 and 0 by default.
     axis : int or tuple of int, optional
         What is averaged over: by default the first axis and all after the channels.
+    initial_avg_mean, initial_avg_var : initializer, array or number, optional
+        Where the averages begin: 0 and 1 by default.
 
     Attributes
     ----------
@@ -67,6 +69,8 @@ class BatchNormalization(Link):
         initial_gamma: Any = None,
         initial_beta: Any = None,
         axis: int | Sequence[int] | None = None,
+        initial_avg_mean: Any = None,
+        initial_avg_var: Any = None,
     ) -> None:
         super().__init__()
         self.decay = decay
@@ -80,7 +84,12 @@ class BatchNormalization(Link):
         self.register_persistent("avg_var")
         self.gamma: Parameter | None = None
         self.beta: Parameter | None = None
-        self._dtype = get_dtype(dtype)
+        # Statistics in half precision would soon stand still.
+        self._dtype = get_dtype(dtype, map_mixed16=np.float32)
+        self._initial_avg = (
+            0 if initial_avg_mean is None else initial_avg_mean,
+            1 if initial_avg_var is None else initial_avg_var,
+        )
         with self.init_scope():
             if use_gamma:
                 self.gamma = Parameter(1 if initial_gamma is None else initial_gamma)
@@ -90,8 +99,10 @@ class BatchNormalization(Link):
             self._initialize((size,) if isinstance(size, int) else tuple(size))
 
     def _initialize(self, shape: tuple[int, ...]) -> None:
-        self.avg_mean = self.device.send(np.zeros(shape, self._dtype))
-        self.avg_var = self.device.send(np.ones(shape, self._dtype))
+        self.avg_mean, self.avg_var = (
+            generate_array(initial, shape, dtype=self._dtype, device=self.device)
+            for initial in self._initial_avg
+        )
         for p in (self.gamma, self.beta):
             if p is not None:
                 p.initialize(shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nnrun.core import Link, Parameter, Variable, as_variable
+from nnrun.core import Chain, Link, Parameter, Variable, as_variable
 from nnrun.functions import broadcast_to, reshape
 
 __all__ = ["Bias", "Scale"]
@@ -62,7 +62,7 @@ class Bias(Link):
         return x + _spread(addend, x.shape, self.axis, "Bias")
 
 
-class Scale(Link):
+class Scale(Chain):
     """Multiplies by a learnt array along some axes.
 
     Parameters
@@ -80,6 +80,8 @@ class Scale(Link):
     ----------
     W : Parameter or None
         The factors.
+    bias : Bias
+        What adds, if something is added.
 
     Examples
     --------
@@ -98,7 +100,7 @@ class Scale(Link):
         super().__init__()
         self.axis = axis
         self.W: Parameter | None = None
-        self.b: Parameter | None = None
+        self._biased = bias_term
         with self.init_scope():
             if W_shape is not None:
                 self.W = Parameter(1, W_shape)
@@ -106,7 +108,7 @@ class Scale(Link):
                 shape = W_shape if bias_shape is None else bias_shape
                 if shape is None:
                     raise ValueError("Scale: `bias_shape` must be given where `W_shape` is not")
-                self.b = Parameter(0, shape)
+                self.bias = Bias(axis, shape)
 
     def forward(self, x: Any, W: Any = None) -> Variable:
         """Multiply `x` by the factors (or, where there are none, by `W`), and add the bias."""
@@ -115,4 +117,4 @@ class Scale(Link):
         x = as_variable(x)
         factor = as_variable(W) if self.W is None else self.W
         y = x * _spread(factor, x.shape, self.axis, "Scale")
-        return y if self.b is None else y + _spread(self.b, x.shape, self.axis, "Scale")
+        return self.bias(y) if self._biased else y

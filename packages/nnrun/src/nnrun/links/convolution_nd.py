@@ -14,7 +14,6 @@ from nnrun.functions import (
     depthwise_convolution_2d,
     local_convolution_2d,
 )
-from nnrun.functions import deformable_convolution_2d_sampler as deformable
 from nnrun.functions._windows import pair
 from nnrun.functions._windows_nd import tuple_of
 from nnrun.links.convolution_2d import Convolution2D
@@ -27,7 +26,6 @@ __all__ = [
     "Deconvolution1D",
     "Deconvolution3D",
     "DeconvolutionND",
-    "DeformableConvolution2D",
     "DepthwiseConvolution2D",
     "DilatedConvolution2D",
     "LocalConvolution2D",
@@ -436,65 +434,3 @@ class LocalConvolution2D(Link):
     def forward(self, x: Any) -> Variable:
         """Apply the layer to `x`, of shape (batch, in_channels, height, width)."""
         return local_convolution_2d(x, self.W, self.b, self.stride)
-
-
-class DeformableConvolution2D(Link):
-    """A layer of filters whose places move; see `deformable_convolution_2d_sampler`.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        Channels of the input and of the result.
-    ksize, stride, pad : int or pair of int
-        Of the windows.
-    nobias : bool
-        Leave out the bias.
-    initialW, initial_bias : initializer, array or number, optional
-        `LeCunNormal` and 0 by default.
-
-    Attributes
-    ----------
-    W : Parameter, shape (out_channels, in_channels, kh, kw)
-        The filters.
-    b : Parameter, shape (out_channels,), or None
-        The bias.
-    offset_W, offset_b : Parameter
-        Of the convolution that tells the offsets: zeros at first.
-
-    Examples
-    --------
-    >>> import numpy as np, nnrun.links as L
-    >>> L.DeformableConvolution2D(3, 2, 3)(np.ones((1, 3, 5, 5), np.float32)).shape
-    (1, 2, 3, 3)
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        ksize: Any,
-        stride: Any = 1,
-        pad: Any = 0,
-        nobias: bool = False,
-        initialW: Any = None,
-        initial_bias: Any = None,
-    ) -> None:
-        super().__init__()
-        kh, kw = pair(ksize, "DeformableConvolution2D: `ksize`")
-        self.stride = stride
-        self.pad = pad
-        self.b: Parameter | None = None
-        with self.init_scope():
-            self.W = Parameter(
-                initializers.LeCunNormal() if initialW is None else initialW,
-                (out_channels, in_channels, kh, kw),
-            )
-            if not nobias:
-                self.b = Parameter(0 if initial_bias is None else initial_bias, (out_channels,))
-            self.offset_W = Parameter(0, (2 * kh * kw, in_channels, kh, kw))
-            self.offset_b = Parameter(0, (2 * kh * kw,))
-
-    def forward(self, x: Any) -> Variable:
-        """Apply the layer to `x`, of shape (batch, in_channels, height, width)."""
-        offset = convolution_nd(x, self.offset_W, self.offset_b, self.stride, self.pad)
-        return deformable(x, offset, self.W, self.b, self.stride, self.pad)

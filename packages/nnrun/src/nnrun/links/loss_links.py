@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnrun import initializers
+from nnrun.config import get_dtype
 from nnrun.core import DeviceResidentsVisitor, Link, Parameter, Variable, as_array
 from nnrun.functions import argmax_crf1d, crf1d, hierarchical_softmax, transpose_sequence
 from nnrun.functions import black_out as black_out_
@@ -70,7 +71,14 @@ class CRF1d(Link):
 class _Sampling(Link):
     """Draws labels by their counts."""
 
-    def __init__(self, in_size: int, counts: Sequence[int], sample_size: int, power: float) -> None:
+    def __init__(
+        self,
+        in_size: int,
+        counts: Sequence[int],
+        sample_size: int,
+        power: float,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self.sample_size = sample_size
         weights = np.asarray(counts, np.float64) ** power
@@ -82,7 +90,7 @@ class _Sampling(Link):
         self._cumulative = np.cumsum(weights / weights.sum())
         self._cumulative[-1] = 1.0
         with self.init_scope():
-            self.W = Parameter(0, (len(weights), in_size))
+            self.W = Parameter(initializers.Zero(get_dtype(dtype)), (len(weights), in_size))
 
     def draw(self, shape: tuple[int, ...]) -> Array:
         """Return labels by NumPy's global generator, on the link's device."""
@@ -104,6 +112,8 @@ class NegativeSampling(_Sampling):
         How many samples for each row.
     power : float
         Samples are drawn by the counts to this power.
+    dtype : dtype, optional
+        Of the vectors.
 
     Attributes
     ----------
@@ -119,9 +129,14 @@ class NegativeSampling(_Sampling):
     """
 
     def __init__(
-        self, in_size: int, counts: Sequence[int], sample_size: int, power: float = 0.75
+        self,
+        in_size: int,
+        counts: Sequence[int],
+        sample_size: int,
+        power: float = 0.75,
+        dtype: Any = None,
     ) -> None:
-        super().__init__(in_size, counts, sample_size, power)
+        super().__init__(in_size, counts, sample_size, power, dtype)
 
     def forward(self, x: Any, t: Any, reduce: str = "sum", *, return_samples: bool = False) -> Any:
         """Return the loss of vectors `x`, (batch, in_size), with labels `t`, (batch,)."""

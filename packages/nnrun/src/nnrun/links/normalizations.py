@@ -223,5 +223,5 @@ class BatchRenormalization(BatchNormalization):
             decay = 1.0 - 1.0 / self.N
         return batch_renormalization(
             x, gamma, beta, self.rmax, self.dmax, self.eps, self.avg_mean, self.avg_var, decay,
-            self.axis,
+            True, self.axis,
         )  # fmt: skip
