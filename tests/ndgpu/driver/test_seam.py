@@ -187,3 +187,76 @@ def test_unknown_names():
 
 def test_dir_lists_the_seam():
     assert set(NAMES) <= set(dir(driver))
+
+
+def test_capture_info_is_the_same_for_cuda_12_and_13(monkeypatch):
+    ok, active = driver.CUresult.CUDA_SUCCESS, driver.CUstreamCaptureStatus(1)
+    number = cuda._bindings.cuuint64_t(77)
+    for values in ((ok, active, number, 1, [], 0), (ok, active, number, 1, [], [], 0)):
+        answers(monkeypatch, cuStreamGetCaptureInfo=values)
+        assert cuda.cuStreamGetCaptureInfo(5) == (ok, active, 77)
+    failed = (driver.CUresult.CUDA_ERROR_INVALID_VALUE, None, None, None, None, 0)
+    answers(monkeypatch, cuStreamGetCaptureInfo=failed)
+    assert cuda.cuStreamGetCaptureInfo(5) == (failed[0], None, None)
+
+
+def test_nodes_of_a_graph_are_ints(monkeypatch):
+    ok = driver.CUresult.CUDA_SUCCESS
+    nodes = [cuda._bindings.CUgraphNode(16), cuda._bindings.CUgraphNode(32)]
+    answers(monkeypatch, cuGraphGetNodes=(ok, nodes, 2))
+    assert cuda.cuGraphGetNodes(1, 2) == (ok, [16, 32], 2)
+    answers(monkeypatch, cuGraphGetNodes=(driver.CUresult.CUDA_ERROR_INVALID_VALUE, None, None))
+    assert cuda.cuGraphGetNodes(1)[1] is None
+
+
+def test_attributes_of_pools_have_their_width(monkeypatch):
+    ok, kinds = driver.CUresult.CUDA_SUCCESS, driver.CUmemPool_attribute
+    seen = []
+    monkeypatch.setattr(
+        cuda._bindings, "cuMemPoolSetAttribute", lambda *given: seen.append(given) or (ok,)
+    )
+    wide, narrow = kinds.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, kinds(1)
+    cuda.cuMemPoolSetAttribute(9, wide, 1 << 40)
+    cuda.cuMemPoolSetAttribute(9, narrow, True)
+    assert (type(seen[0][2]), int(seen[0][2])) == (cuda._bindings.cuuint64_t, 1 << 40)
+    assert (type(seen[1][2]), seen[1][2]) == (int, 1)
+    answers(monkeypatch, cuMemPoolGetAttribute=(ok, cuda._bindings.cuuint64_t(5)))
+    assert cuda.cuMemPoolGetAttribute(9, wide) == (ok, 5)
+    answers(monkeypatch, cuMemPoolGetAttribute=(driver.CUresult.CUDA_ERROR_INVALID_VALUE, None))
+    assert cuda.cuMemPoolGetAttribute(9, wide)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("cuStreamBeginCapture", lambda d: (0, d.CUstreamCaptureMode(2))),
+        ("cuThreadExchangeStreamCaptureMode", lambda d: (d.CUstreamCaptureMode(2),)),
+        ("cuStreamEndCapture", lambda d: (2,)),
+        ("cuStreamGetCaptureInfo", lambda d: (2,)),
+        ("cuGraphInstantiate", lambda d: (16, 0)),
+        ("cuGraphLaunch", lambda d: (16, 2)),
+        ("cuGraphUpload", lambda d: (16, 2)),
+        ("cuGraphExecUpdate", lambda d: (16, 32)),
+        ("cuGraphGetNodes", lambda d: (16, 4)),
+        ("cuGraphDebugDotPrint", lambda d: (16, b"/tmp/g.dot", 0)),
+        ("cuMemPoolCreate", lambda d: (d.CUmemPoolProps(),)),
+        ("cuMemPoolTrimTo", lambda d: (16, 0)),
+        ("cuMemPoolGetAttribute", lambda d: (16, d.CUmemPool_attribute(4))),
+        ("cuMemPoolSetAttribute", lambda d: (16, d.CUmemPool_attribute(4), 1 << 40)),
+        ("cuMemPoolSetAttribute", lambda d: (16, d.CUmemPool_attribute(1), 1)),
+        ("cuMemAllocFromPoolAsync", lambda d: (64, 16, 2)),
+        ("cuDeviceSetMemPool", lambda d: (0, 16)),
+        ("cuProfilerStart", lambda d: ()),
+    ],
+)
+def test_arguments_that_we_give_are_accepted(name, arguments):
+    """cuda.bindings converts arguments before it calls: all that is missing is the driver."""
+    if cuda.missing() == "":
+        pytest.skip("there is a driver, which these handles would crash")
+    given = arguments(driver)
+    try:
+        code, *_ = getattr(cuda, name)(*given)
+    except RuntimeError as error:
+        assert "cu" in str(error).lower()  # the function or libcuda is not there
+    else:
+        assert code != driver.CUresult.CUDA_SUCCESS
