@@ -167,3 +167,20 @@ def test_the_precision_that_cublas_is_asked_for(name, dtype, expected, monkeypat
 def test_a_precision_that_there_is_not():
     with pytest.raises(ValueError, match="expected one of float32"):
         ndgpu.linalg.set_precision("float64")
+
+
+def test_products_and_transforms_take_part_in_a_graph():
+    a, b, c = (ndgpu.ones((4, 4)) for _ in range(3))
+    stream = ndgpu.cuda.Stream(non_blocking=True)
+    with stream:
+        first = a @ b  # memory and kernels are there before the capture
+        c[...] = first + 1
+        ndgpu.fft.fft(c).real.sum()
+        stream.synchronize()
+        stream.begin_capture()
+        c[...] = a @ b + 1
+        graph = stream.end_capture()
+        a[...] = 2
+        graph.launch(stream)
+        stream.synchronize()
+    assert (c.get() == 9).all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy as np
 from ndgpu import driver, runtime
 from ndgpu.core import layout
 from ndgpu.core.ndarray import ndarray
+from ndgpu.runtime import graph
 
-__all__ = ["host_view", "readable"]
+__all__ = ["host_view", "in_order", "readable"]
 
 
 @functools.cache
@@ -37,3 +39,18 @@ def host_view(a: ndarray) -> np.ndarray:
     low, high = layout.extent(a._shape, a._strides, a._dtype.itemsize)
     buffer: Any = (ctypes.c_char * (high - low)).from_address(a._ptr + low)
     return np.ndarray(a._shape, a._dtype, buffer, -low, a._strides)
+
+
+def in_order(work: Callable[[], object]) -> None:
+    """Do something on the processor, in the order of the current stream.
+
+    What the stream was given before is waited for. Where the stream is being captured, `work`
+    becomes a part of the graph and is done each time the graph runs: it must keep what it
+    uses, and make host views only when it is called.
+    """
+    stream = runtime.get_current_stream()
+    if graph.under_way() and stream.is_capturing():
+        stream.launch_host_func(lambda _: work())
+        return
+    stream.synchronize()
+    work()

@@ -18,7 +18,7 @@ import numpy as np
 from ndgpu import driver, runtime
 from ndgpu.core.dtypes import is_bfloat16
 from ndgpu.core.ndarray import ndarray
-from ndgpu.linalg.precision import get_precision
+from ndgpu.linalg.precisions import get_precision
 from ndgpu.runtime.libraries import Handles, Library, LibraryError
 
 __all__ = [

@@ -25,7 +25,7 @@ from ndgpu.cudnn import binding
 from ndgpu.cudnn.binding import CuDnn, Descriptor
 from ndgpu.cudnn.settings import get_settings
 from ndgpu.cudnn.windows import output_lengths, padded, per_axis, taps, windows
-from ndgpu.linalg.precision import get_precision
+from ndgpu.linalg.precisions import get_precision
 from ndgpu.linalg.product import tensordot
 
 __all__ = ["convolution", "convolution_backward_data", "convolution_backward_filter"]

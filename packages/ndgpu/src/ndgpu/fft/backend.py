@@ -24,7 +24,7 @@ import numpy as np
 from ndgpu import driver, runtime
 from ndgpu.core import casts
 from ndgpu.core.dtypes import is_bfloat16
-from ndgpu.core.in_place import host_view, readable
+from ndgpu.core.in_place import host_view, in_order, readable
 from ndgpu.core.ndarray import ndarray
 from ndgpu.fft import kernels
 from ndgpu.fft.cufft import Transformer
@@ -95,13 +95,11 @@ _BACKWARD = {"none": "forward", "ortho": "ortho", "full": "backward"}
 def _in_place(t: Transform) -> bool:
     """Let NumPy transform where the elements lie."""
     x = casts.astype(t.x, np.float32) if is_bfloat16(t.x._dtype) else t.x
-    # What was queued before must have been done: from here on it is the processor's turn.
-    runtime.get_current_stream().synchronize()
     functions: dict[str, Any] = {
         "c2c": np.fft.fft if t.sign < 0 else np.fft.ifft,
         "r2c": np.fft.rfft,
         "c2r": np.fft.irfft,
     }
     norm = (_FORWARD if t.sign < 0 else _BACKWARD)[t.scaled]
-    functions[t.kind](host_view(x), t.n, t.axis, norm, host_view(t.y))
+    in_order(lambda: functions[t.kind](host_view(x), t.n, t.axis, norm, host_view(t.y)))
     return True

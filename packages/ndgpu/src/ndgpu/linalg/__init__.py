@@ -11,10 +11,10 @@ from __future__ import annotations
 from ndgpu.linalg import methods as _methods
 from ndgpu.linalg.decompositions import cholesky, qr, svd, svdvals
 from ndgpu.linalg.eigen import eig, eigh, eigvals, eigvalsh
-from ndgpu.linalg.linear import linear, matmul_fp8
+from ndgpu.linalg.epilogues import linear, matmul_fp8
 from ndgpu.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from ndgpu.linalg.operands import LinAlgError
-from ndgpu.linalg.precision import get_precision, precision, set_precision
+from ndgpu.linalg.precisions import get_precision, precision, set_precision
 from ndgpu.linalg.product import multi_dot, vecdot
 from ndgpu.linalg.solving import (
     det,

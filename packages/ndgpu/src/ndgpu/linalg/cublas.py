@@ -21,7 +21,7 @@ from ndgpu.core import casts
 from ndgpu.core.codegen import compute_dtype
 from ndgpu.core.dtypes import is_bfloat16
 from ndgpu.core.ndarray import ndarray
-from ndgpu.linalg.precision import get_precision
+from ndgpu.linalg.precisions import get_precision
 from ndgpu.runtime.libraries import Handles, Library, LibraryError
 
 __all__ = [
