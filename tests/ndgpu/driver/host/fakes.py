@@ -36,6 +36,7 @@ class Kernel:
         self.local_bytes = given.pop("local_bytes", 0)
         self.max_threads = given.pop("max_threads", 1024)
         self.registers = given.pop("registers", 16)
+        self.ordered = bool(given.pop("ordered", 0))
         self.checks: frozenset[str] = frozenset()
         self.entered: list[tuple] = []
         self.ranges: list[tuple[int, int]] = []

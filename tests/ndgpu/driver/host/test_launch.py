@@ -242,6 +242,25 @@ def test_launches_from_several_threads(device, monkeypatch, threads):
     assert covered(kernel.ranges) == sorted(list(range(200)) * 80)
 
 
+def test_every_other_long_launch_begins_at_the_end(device, monkeypatch, threads):
+    """What one launch leaves in the caches is what the next begins with."""
+    threads(1)
+    monkeypatch.setattr(launch, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(launch, "_WORTH_FETCHING", 0)
+    kernel, ordered = Kernel(), Kernel(ordered=1)
+    function, other = load(monkeypatch, kernel), load(monkeypatch, ordered)
+    for runs in range(4):
+        kernel.ranges.clear()
+        assert run(function, (640, 1, 1)) == OK
+        if runs:  # of the first launch nothing was known
+            assert covered(kernel.ranges) == list(range(640))
+            assert kernel.ranges == sorted(kernel.ranges, reverse=runs % 2 == 1)
+            assert runs % 2 == 0 or len(kernel.ranges) > 1
+        ordered.ranges.clear()
+        assert run(other, (640, 1, 1)) == OK
+        assert ordered.ranges == sorted(ordered.ranges)
+
+
 def test_an_interrupt_waits_for_the_helpers(device, monkeypatch, threads):
     threads(2)
     main = threading.current_thread()

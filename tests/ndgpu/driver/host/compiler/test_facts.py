@@ -64,8 +64,12 @@ def test_a_module_loaded_again_runs(cuda, rng):
 
 def test_addresses_of_the_process_are_not_kept(ptx, monkeypatch):
     loaded = load(ptx)
-    known = {k.name: facts.Facts(k.params, k.max_threads, k.registers, k.layout, k.sizes, True)
-             for k in loaded.kernels.values()}  # fmt: skip
+    known = {
+        k.name: facts.Facts(
+            k.params, k.max_threads, k.registers, k.layout, k.sizes, True, k.ordered
+        )
+        for k in loaded.kernels.values()
+    }
     data = facts.encode(loaded.variables, known)
     assert facts.decode(data) == (loaded.variables, known)
     here = facts.console.address

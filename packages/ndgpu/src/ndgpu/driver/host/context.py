@@ -68,6 +68,8 @@ class Context:
         Ordinals of the devices whose memory may be used from here.
     limits : dict
         What `cuCtxSetLimit` has set, by limit.
+    backwards : bool
+        Whether the last long launch ran its blocks from the last to the first.
     heap : Heap or None
         From which kernels allocate, once a module asks for it.
     captures : set
@@ -86,6 +88,7 @@ class Context:
         self.owned: dict[int, Any] = {}
         self.peers: set[int] = set()
         self.limits: dict[int, int] = {}
+        self.backwards = True
         self.heap: Any = None
         self.captures: set[Any] = set()
 

@@ -37,8 +37,9 @@ _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 # chunk below which to fetch it does.
 _WORTH_SHARING = 150_000
 _WORTH_FETCHING = 30_000
-# Chunks per thread: enough that a thread which starts late or runs slowly does not hold up all.
-_CHUNKS = 8
+# Chunks per thread: enough that a thread which starts late or runs slowly does not hold up all,
+# and that what is in the caches when one launch ends is a good part of what the next begins with.
+_CHUNKS = 16
 # A kernel launched with more different geometries than this is one that never repeats them.
 _MAX_PLANS = 256
 # Into how many ranges a launch is cut whose blocks run in an order drawn by chance.
@@ -407,14 +408,15 @@ def _run_many(plan: Plan, params: int, progress: Progress, address: int) -> int:
     job = progress.job
     if job is None and plan.cost * left > _WORTH_SHARING * blocks:
         threads = workers.count()
-        if threads > 1:
+        backwards = _turns(plan)
+        if threads > 1 or backwards:
             step = max(
                 1,
                 left // (threads * _CHUNKS),
                 min(_WORTH_FETCHING * blocks // plan.cost, left // threads),
             )
             job = progress.job = workers.Job(
-                native, params, launch, first, blocks, step, plan.scratch
+                native, params, launch, first, blocks, step, plan.scratch, backwards
             )
     if job is not None:
         code = job.run()
@@ -426,6 +428,19 @@ def _run_many(plan: Plan, params: int, progress: Progress, address: int) -> int:
     if left:
         plan.learn((clock() - start) * threads * blocks // left)
     return code
+
+
+def _turns(plan: Plan) -> bool:
+    """Whether the blocks of a long launch run from the last to the first, as every other one's do.
+
+    Arrays that are larger than the caches are met by the next launch where the one before left
+    them: at their end, which is there still.
+    """
+    context = plan.function.context
+    if plan.function.kernel.ordered:
+        return False
+    context.backwards = not context.backwards
+    return context.backwards
 
 
 def _run_shuffled(

@@ -65,7 +65,10 @@ def scratch(size: int) -> int:
 
 
 class Job:
-    """The blocks from `first` to `end` of a launch, `step` at a time, for several threads."""
+    """The blocks from `first` to `end` of a launch, `step` at a time, for several threads.
+
+    With `backwards` the last blocks are taken first.
+    """
 
     __slots__ = (
         "_called", "_chunks", "_closed", "_end", "_first", "_helpers", "_idle", "_launch", "_lock",
@@ -73,14 +76,23 @@ class Job:
     )  # fmt: skip
 
     def __init__(
-        self, native: Native, params: int, launch: int, first: int, end: int, step: int, size: int
+        self,
+        native: Native,
+        params: int,
+        launch: int,
+        first: int,
+        end: int,
+        step: int,
+        size: int,
+        backwards: bool = False,
     ) -> None:
         self.code = 0
         self._native, self._params, self._launch, self._scratch = native, params, launch, size
         self._first, self._end, self._step = first, end, step
         self._called = False
         # next() on a range's iterator is atomic, so each chunk is taken by one thread.
-        self._chunks = iter(range(first, end, step))
+        chunks = range(first, end, step)
+        self._chunks = reversed(chunks) if backwards else iter(chunks)
         self._lock = threading.Lock()
         self._helpers = 0
         self._closed = False

@@ -157,7 +157,6 @@ def address(holder: str) -> int:
         return ctypes.addressof(heap.default())
     if holder in ("@malloc", "@free"):
         return heap.functions()[holder == "@free"]
-    function = {"@vprintf": _print, "@assertfail": _assert_failed}.get(holder)
-    if function is None:
-        function = ctypes.CDLL(None)[holder[1:]]
+    own = {"@vprintf": _print, "@assertfail": _assert_failed}
+    function = own[holder] if holder in own else ctypes.CDLL(None)[holder[1:]]
     return ctypes.cast(function, ctypes.c_void_p).value or 0

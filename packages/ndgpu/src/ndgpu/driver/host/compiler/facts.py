@@ -35,6 +35,9 @@ class Facts:
         Bytes of each static variable in shared and local memory.
     warp : bool
         Whether it can tell how many lanes run together, which must be a warp's then.
+    ordered : bool
+        Whether it can tell in which order blocks run: by atomic operations, by accesses that
+        others may see, or by what it prints.
     """
 
     params: list[Param]
@@ -43,6 +46,7 @@ class Facts:
     layout: Layout
     sizes: dict[str, int]
     warp: bool
+    ordered: bool
 
 
 def encode(variables: list[Variable], kernels: dict[str, Facts]) -> bytes:

@@ -36,6 +36,8 @@ __all__ = ["Kernel", "Program", "load"]
 
 _WARP = 32
 _FRAME = struct.Struct("<Q")  # what precedes object code: the size of a warp's frame
+_SEEN = frozenset(("volatile", "relaxed", "acquire", "release", "mmio"))
+_ORDERING = frozenset(("fence", "membar", "vprintf", "malloc", "free", "__assertfail"))
 _WARP_REGISTERS = ("%laneid", "%lanemask_", "%warpid", "%nwarpid")
 
 
@@ -140,6 +142,7 @@ class Program:
             layout(static, dynamic, stops or counted, counted),
             {v.name: v.size for v in static},
             counted or _tells_warps(flow),
+            any(_tells_order(step.ins) for steps in flow.steps for step in steps),
         )
 
 
@@ -163,6 +166,8 @@ class Kernel:
         What its code checks; with ``trace`` among them, it tells what a thread does.
     registers : int
         Registers of 32 bits that a thread needs at most at once, as far as PTX tells.
+    ordered : bool
+        Whether it can tell in which order blocks run.
     """
 
     def __init__(self, program: Program, name: str, facts: Facts) -> None:
@@ -178,6 +183,7 @@ class Kernel:
         self.shared_bytes = self.layout.shared_bytes
         self.local_bytes = self.layout.local_bytes
         self.registers = facts.registers
+        self.ordered = facts.ordered
         self._warp = facts.warp
         self._lock = threading.Lock()
         self._entries: dict[Variant, int] = {}
@@ -358,6 +364,14 @@ def _tells_warps(flow: Dataflow) -> bool:
             if any(name.startswith(_WARP_REGISTERS) for name in step.uses):
                 return True
     return False
+
+
+def _tells_order(ins: Instruction) -> bool:
+    if ins.opcode in ("ld", "st"):
+        return not _SEEN.isdisjoint(ins.modifiers)
+    if ins.opcode in ("atom", "red"):
+        return "shared" not in ins.modifiers
+    return ins.opcode in _ORDERING
 
 
 def _digest(*parts: str) -> str:
