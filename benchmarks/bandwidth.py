@@ -1,9 +1,9 @@
 """How near two fused kernels come to what the machine's memory can move.
 
-``python -m benchmarks.bandwidth`` measures, in turn and in one process, copies of 10 million float32
-by NumPy in one and in two threads, ``x*y+z`` and a polynomial of four operands by NumPy and by
-ndgpu, and prints the best and the median of each, the bytes that must be moved in a second, and how
-much faster than NumPy ndgpu is.  With a host device the kernels run twice: with every long launch
+``python -m benchmarks.bandwidth`` measures, in turn and in one process, copies of 10 million
+float32 by NumPy in one and in two threads, ``x*y+z`` and a polynomial of four operands by NumPy and
+by ndgpu, and prints the best and the median of each, the bytes that must be moved in a second, and
+how much faster than NumPy ndgpu is.  With a host device the kernels run twice: with every long launch
 from the first block to the last, and with every other one from the last to the first, which is what
 the device does.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import statistics
 import threading
 import time
@@ -31,7 +32,7 @@ _MOVED = {"copy": 2, "x*y+z": 4, "polynomial": 5}  # arrays that are read or wri
 
 def _copy(threads: int, source: np.ndarray, target: np.ndarray) -> None:
     cuts = [_SIZE * i // threads for i in range(threads + 1)]
-    parts = [(target[a:b], source[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [(target[a:b], source[a:b]) for a, b in itertools.pairwise(cuts)]
     helpers = [threading.Thread(target=np.copyto, args=part) for part in parts[1:]]
     for helper in helpers:
         helper.start()
