@@ -18,13 +18,14 @@ __device__ __forceinline__ Philox4 philox_round(Philox4 c, unsigned int k0, unsi
 }
 
 // Four 32-bit numbers: `counter` counts blocks of a stream, `stream` tells streams of one seed
-// apart.
+// apart. `UNROLL`: how many rounds are written one after the other.
+template <int UNROLL = 10>
 __device__ __forceinline__ Philox4 philox(unsigned long long seed, unsigned long long counter,
                                           unsigned long long stream = 0) {
   unsigned int k0 = (unsigned int)seed, k1 = (unsigned int)(seed >> 32);
   Philox4 c = {(unsigned int)counter, (unsigned int)(counter >> 32), (unsigned int)stream,
                (unsigned int)(stream >> 32)};
-#pragma unroll
+#pragma unroll UNROLL
   for (int r = 0; r < 10; ++r) {
     c = philox_round(c, k0, k1);
     k0 += 0x9E3779B9u;
