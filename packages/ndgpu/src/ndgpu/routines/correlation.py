@@ -14,7 +14,8 @@ from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.linalg.product import matmul
 from ndgpu.routines.creation import diag
-from ndgpu.routines.manipulation import atleast_2d, concatenate
+from ndgpu.routines.joining import concatenate
+from ndgpu.routines.manipulation import atleast_2d
 from ndgpu.routines.mathematics import average, clip
 
 __all__ = ["corrcoef", "cov"]

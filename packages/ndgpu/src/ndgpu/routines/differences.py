@@ -10,7 +10,8 @@ from ndgpu.core import casts, layout, scans, views
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
-from ndgpu.routines.manipulation import atleast_1d, concatenate
+from ndgpu.routines.joining import concatenate
+from ndgpu.routines.manipulation import atleast_1d
 
 __all__ = [
     "cumulative_prod",

@@ -11,7 +11,7 @@ import numpy as np
 from ndgpu.core import layout, views
 from ndgpu.core.ndarray import ndarray
 from ndgpu.core.transfer import asarray, asnumpy
-from ndgpu.routines.manipulation import stack
+from ndgpu.routines.joining import stack
 
 __all__ = ["apply_along_axis", "apply_over_axes", "broadcast", "vectorize"]
 

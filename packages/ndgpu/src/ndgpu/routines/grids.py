@@ -13,7 +13,8 @@ from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.routines.creation import arange, linspace, tri, zeros
-from ndgpu.routines.manipulation import atleast_1d, broadcast_arrays, concatenate, stack
+from ndgpu.routines.joining import concatenate, stack
+from ndgpu.routines.manipulation import atleast_1d, broadcast_arrays
 
 __all__ = [
     "c_",

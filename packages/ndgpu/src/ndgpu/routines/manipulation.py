@@ -8,36 +8,26 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ndgpu.core import casts, layout, views
-from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.layout import normalize_axis
-from ndgpu.core.ndarray import allocate, ndarray, view_of
+from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray
 
 __all__ = [
-    "append",
-    "array_split",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
     "broadcast_arrays",
     "broadcast_to",
-    "column_stack",
-    "concatenate",
     "copyto",
-    "dsplit",
-    "dstack",
     "expand_dims",
     "flip",
     "fliplr",
     "flipud",
-    "hsplit",
-    "hstack",
     "matrix_transpose",
     "moveaxis",
     "ravel",
@@ -45,247 +35,11 @@ __all__ = [
     "roll",
     "rollaxis",
     "rot90",
-    "split",
     "squeeze",
-    "stack",
     "swapaxes",
     "tile",
     "transpose",
-    "vsplit",
-    "vstack",
 ]
-
-
-def concatenate(
-    arrays: Sequence[Any],
-    axis: int | None = 0,
-    out: ndarray | None = None,
-    *,
-    dtype: Any = None,
-    casting: Any = "same_kind",
-) -> ndarray:
-    """Join arrays along an axis that they have.
-
-    Parameters
-    ----------
-    arrays : sequence of array-like
-        Equal in shape but for `axis`.
-    axis : int, optional
-        None joins them as flat arrays.
-    out : ndarray, optional
-        Where to put the result.
-    dtype : dtype-like, optional
-        Dtype of the result; not together with `out`.
-    casting : str
-        Which casts are allowed.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to join, or shapes do not fit.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.concatenate([ndgpu.arange(2), ndgpu.arange(3)])
-    array([0, 1, 0, 1, 2])
-    """
-    parts = [asarray(a) for a in arrays]
-    if not parts:
-        raise ValueError("need at least one array to concatenate")
-    if out is not None and dtype is not None:
-        raise TypeError(
-            "concatenate() only takes `out` or `dtype` as an argument, but both were provided."
-        )
-    if axis is None:
-        parts, axis = [views.ravel(a) for a in parts], 0
-    first = parts[0]
-    if first.ndim == 0:
-        raise ValueError("zero-dimensional arrays cannot be concatenated")
-    axis = normalize_axis(axis, first.ndim)
-    total = 0
-    for k, part in enumerate(parts):
-        if part.ndim != first.ndim:
-            raise ValueError(
-                "all the input array dimensions except for the concatenation axis must match "
-                f"exactly, but the array at index 0 has {first.ndim} dimension(s) and the array at "
-                f"index {k} has {part.ndim} dimension(s)"
-            )
-        for d in range(first.ndim):
-            if d != axis and part._shape[d] != first._shape[d]:
-                raise ValueError(
-                    "all the input array dimensions except for the concatenation axis must match "
-                    f"exactly, but along dimension {d}, the array at index 0 has size "
-                    f"{first._shape[d]} and the array at index {k} has size {part._shape[d]}"
-                )
-        total += part._shape[axis]
-    shape = first._shape[:axis] + (total,) + first._shape[axis + 1 :]
-    if out is None:
-        kind = np.result_type(*[p._dtype for p in parts]) if dtype is None else as_dtype(dtype)
-        fortran = all(p._f_contiguous and not p._c_contiguous for p in parts)
-        result = allocate(shape[::-1], kind).T if fortran else allocate(shape, kind)
-        result._base = None
-    else:
-        if out._shape != shape:
-            raise ValueError("Output array is the wrong shape")
-        result = out
-    start = 0
-    for part in parts:
-        if not np.can_cast(part._dtype, result._dtype, casting):
-            raise TypeError(
-                f"Cannot cast array data from {part._dtype!r} to {result._dtype!r} according to "
-                f"the rule '{casting}'"
-            )
-        stop = start + part._shape[axis]
-        casts.copy_into(_section(result, axis, start, stop), part)
-        start = stop
-    return result
-
-
-def _section(a: ndarray, axis: int, start: int, stop: int) -> ndarray:
-    shape = a._shape[:axis] + (stop - start,) + a._shape[axis + 1 :]
-    offset = start * a._strides[axis] if stop > start else 0
-    return view_of(a, shape, a._strides, offset)
-
-
-def stack(
-    arrays: Sequence[Any],
-    axis: int = 0,
-    out: ndarray | None = None,
-    *,
-    dtype: Any = None,
-    casting: Any = "same_kind",
-) -> ndarray:
-    """Join arrays of one shape along a new axis.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or their shapes differ.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.stack([ndgpu.zeros(2), ndgpu.ones(2)])
-    array([[0., 0.],
-           [1., 1.]])
-    """
-    parts = [asarray(a) for a in arrays]
-    if not parts:
-        raise ValueError("need at least one array to stack")
-    if len({part._shape for part in parts}) != 1:
-        raise ValueError("all input arrays must have the same shape")
-    axis = normalize_axis(axis, parts[0].ndim + 1)
-    parts = [views.expand_dims(part, axis) for part in parts]
-    return concatenate(parts, axis, out, dtype=dtype, casting=casting)
-
-
-def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> ndarray:
-    """Join arrays along their first axis, one-axis arrays as rows."""
-    return concatenate([atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
-
-
-def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> ndarray:
-    """Join arrays along their second axis, one-axis arrays along their only one."""
-    parts = [atleast_1d(a) for a in tup]
-    axis = 0 if parts and parts[0].ndim == 1 else 1
-    return concatenate(parts, axis, dtype=dtype, casting=casting)
-
-
-def dstack(tup: Sequence[Any]) -> ndarray:
-    """Join arrays along their third axis."""
-    return concatenate([atleast_3d(a) for a in tup], 2)
-
-
-def column_stack(tup: Sequence[Any]) -> ndarray:
-    """Join arrays along their second axis, one-axis arrays as columns."""
-    parts = [asarray(a) for a in tup]
-    return concatenate([p if p.ndim > 1 else views.reshape(p, (-1, 1)) for p in parts], 1)
-
-
-def append(arr: Any, values: Any, axis: int | None = None) -> ndarray:
-    """Return a copy of `arr` with `values` at the end of `axis` (of the flat array by default)."""
-    return concatenate([arr, values], axis)
-
-
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[ndarray]:
-    """Return views of parts of an array; sections need not be of one length.
-
-    Parameters
-    ----------
-    ary : array-like
-    indices_or_sections : int or sequence of int
-        How many sections, or where to cut.
-    axis : int
-
-    Raises
-    ------
-    ValueError
-        If the number of sections is not positive.
-    """
-    ary = asarray(ary)
-    axis = normalize_axis(axis, ary.ndim)
-    n = ary._shape[axis]
-    try:
-        cuts = [operator.index(k) for k in indices_or_sections]
-    except TypeError:
-        sections = operator.index(indices_or_sections)
-        if sections <= 0:
-            raise ValueError("number sections must be larger than 0.") from None
-        each, extra = divmod(n, sections)
-        lengths = [each + 1] * extra + [each] * (sections - extra)
-        cuts = list(itertools.accumulate(lengths))[:-1]
-    result = []
-    for start, stop in zip([0, *cuts], [*cuts, n], strict=True):
-        first, last, _ = slice(start, stop).indices(n)
-        result.append(_section(ary, axis, first, max(first, last)))
-    return result
-
-
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[ndarray]:
-    """Return views of equal parts of an array, or of the parts between the given cuts.
-
-    Raises
-    ------
-    ValueError
-        If the axis does not divide into that many equal parts.
-
-    Examples
-    --------
-    >>> import ndgpu
-    >>> ndgpu.split(ndgpu.arange(4), 2)
-    [array([0, 1]), array([2, 3])]
-    """
-    ary = asarray(ary)
-    if hasattr(indices_or_sections, "__index__"):
-        sections = operator.index(indices_or_sections)
-        if sections > 0 and ary._shape[normalize_axis(axis, ary.ndim)] % sections:
-            raise ValueError("array split does not result in an equal division")
-    return array_split(ary, indices_or_sections, axis)
-
-
-def vsplit(ary: Any, indices_or_sections: Any) -> list[ndarray]:
-    """Split along the first axis of an array of two axes or more."""
-    ary = asarray(ary)
-    if ary.ndim < 2:
-        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
-    return split(ary, indices_or_sections, 0)
-
-
-def hsplit(ary: Any, indices_or_sections: Any) -> list[ndarray]:
-    """Split along the second axis, or the only one."""
-    ary = asarray(ary)
-    if ary.ndim == 0:
-        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
-    return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
-
-
-def dsplit(ary: Any, indices_or_sections: Any) -> list[ndarray]:
-    """Split along the third axis of an array of three axes or more."""
-    ary = asarray(ary)
-    if ary.ndim < 3:
-        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
-    return split(ary, indices_or_sections, 2)
 
 
 def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -> ndarray:

@@ -17,7 +17,8 @@ from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray, asnumpy
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.routines.creation import arange
-from ndgpu.routines.manipulation import atleast_1d, concatenate
+from ndgpu.routines.joining import concatenate
+from ndgpu.routines.manipulation import atleast_1d
 from ndgpu.routines.sampling import convolve
 
 __all__ = [

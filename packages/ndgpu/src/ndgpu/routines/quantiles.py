@@ -21,7 +21,7 @@ from ndgpu.core.scans import cumsum
 from ndgpu.core.sorting import argsort, sort
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
-from ndgpu.routines.manipulation import stack
+from ndgpu.routines.joining import stack
 from ndgpu.routines.searching import where
 
 __all__ = [

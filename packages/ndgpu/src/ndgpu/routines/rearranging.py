@@ -11,7 +11,7 @@ from ndgpu.core import casts, indexing, layout, views
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.routines.creation import arange, linspace
-from ndgpu.routines.manipulation import concatenate
+from ndgpu.routines.joining import concatenate
 from ndgpu.routines.quantiles import median
 
 __all__ = ["block", "delete", "insert", "pad", "resize", "trim_zeros", "unstack"]

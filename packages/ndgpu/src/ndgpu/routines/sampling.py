@@ -16,7 +16,7 @@ from ndgpu.core.sorting import argsort
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.kernels.elementwise import Elementwise, Operand
-from ndgpu.routines.manipulation import concatenate
+from ndgpu.routines.joining import concatenate
 
 __all__ = ["convolve", "correlate", "digitize", "interp", "searchsorted"]
 

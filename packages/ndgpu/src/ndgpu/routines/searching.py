@@ -12,7 +12,7 @@ from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import allocate, ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.kernels.elementwise import Elementwise, Operand
-from ndgpu.routines.manipulation import stack
+from ndgpu.routines.joining import stack
 
 __all__ = ["argwhere", "flatnonzero", "nonzero", "where"]
 

@@ -18,7 +18,7 @@ from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.kernels.elementwise import Elementwise, Operand
 from ndgpu.routines.creation import arange, zeros_like
-from ndgpu.routines.manipulation import stack
+from ndgpu.routines.joining import stack
 from ndgpu.routines.searching import where
 
 __all__ = [

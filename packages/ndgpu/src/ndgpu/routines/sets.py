@@ -17,7 +17,7 @@ from ndgpu.core.sorting import lexsort, sort, sort_with_order
 from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.routines.differences import diff
-from ndgpu.routines.manipulation import concatenate
+from ndgpu.routines.joining import concatenate
 from ndgpu.routines.sampling import searchsorted
 
 __all__ = [
