@@ -138,6 +138,24 @@ def test_eviction_sees_what_others_wrote(tmp_path: Path) -> None:
     assert small.get(key_of(6)) is not None
 
 
+def test_a_large_folder_is_looked_at_by_one_process_for_all(tmp_path: Path) -> None:
+    first = DiskCache(tmp_path, 200 << 20)
+    first.put(key_of(0), bytes(70 << 20))
+    for number in range(1, 66):  # the second look finds a large folder, and says so
+        first.put(key_of(number), b"")
+    looks = []
+    other = DiskCache(tmp_path, 200 << 20)
+    other._scan = lambda: looks.append(1)  # type: ignore[method-assign]
+    other.put(key_of(100), b"")
+    assert looks == []
+    os.utime(tmp_path / "tally", (0, 0))
+    third = DiskCache(tmp_path, 200 << 20)
+    third._scan = lambda: looks.append(1)  # type: ignore[method-assign]
+    third.put(key_of(101), b"")
+    assert looks == [1]
+    assert len(list(third.entries())) == 68
+
+
 def test_more_than_the_limit_is_not_stored(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path, 500)
     cache.put(KEY, b"small")

@@ -14,7 +14,6 @@ array([1.        , 1.70710678, 2.        ])
 
 from __future__ import annotations
 
-import builtins as _builtins
 import importlib as _importlib
 import sys as _sys
 import types as _types
@@ -104,6 +103,7 @@ from ndgpu import fft as fft
 from ndgpu import linalg as linalg
 from ndgpu import profiler as profiler
 from ndgpu import random as random
+from ndgpu.about import show_config as show_config
 from ndgpu.core import ufunc_methods as _ufunc_methods
 from ndgpu.core import ufuncs as _ufuncs
 from ndgpu.core.fusion import FusionWarning as FusionWarning
@@ -426,26 +426,6 @@ def get_array_module(*args: object) -> _types.ModuleType:
         if isinstance(arg, ndarray):
             return _sys.modules[__name__]
     return _numpy
-
-
-def show_config() -> None:
-    """Print versions, the driver in use and its devices."""
-    lines = [
-        ("ndgpu", __version__),
-        ("NumPy", _numpy.__version__),
-        ("Driver", cuda.kind()),
-        ("Devices", str(cuda.device_count())),
-    ]
-    for k in range(cuda.device_count()):
-        device = cuda.Device(k)
-        free, total = device.mem_info
-        lines.append(
-            (f"Device {k}", f"{device.name}, compute capability {device.compute_capability}")
-        )
-        lines.append((f"Device {k} memory", f"{free >> 20} of {total >> 20} MiB free"))
-    width = _builtins.max(len(name) for name, _ in lines)
-    for name, text in lines:
-        print(f"{name:<{width}} : {text}")
 
 
 def __getattr__(name: str) -> _typing.Any:

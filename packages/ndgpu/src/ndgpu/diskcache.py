@@ -49,6 +49,12 @@ _SUFFIX = ".entry"
 _TEMPORARY = ".tmp"
 _ABANDONED_S = 3600.0  # a temporary file this old belongs to a process that died
 _PUTS_PER_SCAN = 64  # other processes write too: look at the folder again this often
+# A look at a large folder takes long; what it found holds for other processes too for a while,
+# where there is room.
+_TALLY = "tally"
+_TALLY_S = 600.0
+_LARGE = 64 << 20
+_ROOMY = 0.8
 _KEPT = 0.9  # share of the limit that an eviction leaves, so that it is rare
 
 _log = logging.getLogger(__name__)
@@ -189,7 +195,7 @@ class DiskCache:
             return
         self._estimate += nbytes
         self._puts_until_scan -= 1
-        if self._puts_until_scan < 0 or self._estimate > self.limit:
+        if self._estimate > self.limit or (self._puts_until_scan < 0 and not self._tallied()):
             self._scan()
 
     def entries(self) -> Iterator[Entry]:
@@ -263,6 +269,20 @@ class DiskCache:
                 except OSError:
                     continue
 
+    def _tallied(self) -> bool:
+        """Take over what another look at the folder found, if it is recent and leaves room."""
+        path = self.root / _TALLY
+        try:
+            recent = time.time() - path.stat().st_mtime < _TALLY_S
+            total = int(path.read_text())
+        except (OSError, ValueError):
+            return False
+        if not recent or not _LARGE < total < _ROOMY * self.limit:
+            return False
+        self._estimate = max(self._estimate, total)
+        self._puts_until_scan = _PUTS_PER_SCAN
+        return True
+
     def _scan(self) -> None:
         """Measure the folder, clear up after dead processes, evict past the limit."""
         oldest_alive = time.time() - _ABANDONED_S
@@ -279,6 +299,8 @@ class DiskCache:
                 total -= entry.nbytes
         self._estimate = total
         self._puts_until_scan = _PUTS_PER_SCAN
+        with contextlib.suppress(OSError):  # half a number would be no harm: it is an estimate
+            (self.root / _TALLY).write_text(str(total))
 
 
 def _remove(path: Path) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Closure", "closure"]
+__all__ = ["Closure", "closure", "cuda_folder"]
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.MULTILINE)
 _OWN = Path(__file__).resolve().parent.parent / "include"
@@ -54,7 +54,7 @@ def _own_text(name: str) -> str | None:
 
 
 @functools.cache
-def _cuda_folder() -> str | None:
+def cuda_folder() -> str | None:
     """CUDA's include folder: in the runtime wheel, conda, or a toolkit; None without one."""
     from cuda import pathfinder
 
@@ -129,7 +129,7 @@ def closure(source: str, folders: Sequence[str] = ()) -> Closure:
             waiting += [(other, "") for other in _INCLUDE.findall(text)]
             continue
         path = _on_disk(name, (beside, *folders) if beside else folders)
-        if path is None and (folder := _cuda_folder()) is not None:
+        if path is None and (folder := cuda_folder()) is not None:
             path = _on_disk(name, (folder,))
             cuda = folder if path is not None else cuda
         if path is None and name in _STANDINS:
