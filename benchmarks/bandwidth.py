@@ -3,9 +3,9 @@
 ``python -m benchmarks.bandwidth`` measures, in turn and in one process, copies of 10 million
 float32 by NumPy in one and in two threads, ``x*y+z`` and a polynomial of four operands by NumPy and
 by ndgpu, and prints the best and the median of each, the bytes that must be moved in a second, and
-how much faster than NumPy ndgpu is.  With a host device the kernels run twice: with every long launch
-from the first block to the last, and with every other one from the last to the first, which is what
-the device does.
+how much faster than NumPy ndgpu is.  With a host device the kernels run twice: with every other
+long launch from the last block to the first, which is what the device does, and with all of them
+forwards.
 """
 
 from __future__ import annotations
