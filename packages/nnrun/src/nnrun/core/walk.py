@@ -12,7 +12,8 @@ A backward may hand the same array on to several inputs, or the one it was given
 (``x + y`` does both), so an array that came from outside is never written to.
 When two gradients meet, their sum is a new array that belongs to the walk; a
 third one is added to that in place.  Once a gradient is handed to a leaf the
-walk does not write to it any more.
+walk does not write to it any more.  Parts of a leaf's gradient may wait to be
+computed together: see `nnrun.core.deferred`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 from nnrun.backend import get_array_module, get_device_from_array, is_current
 from nnrun.config import config, using_config
 from nnrun.core import debug
+from nnrun.core.deferred import ENOUGH, Deferred
 from nnrun.core.function_hook import hooks_of
 from nnrun.core.function_hook import thread as watched
 from nnrun.core.function_node import FunctionNode
@@ -66,6 +68,36 @@ class _Slot:
                 total = np.asarray(total)
             self.grads[i] = wrap(total, None, True)
             self.owned[i] = True
+
+
+class _Leaf(_Slot):
+    """The gradient of one leaf, and what waits to be computed together with more of its kind."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.waiting: Deferred | None = None
+
+    def defer(self, g: Deferred) -> None:
+        """Let a part of the gradient wait, until there is enough of it."""
+        if self.waiting is None:
+            self.waiting = g
+        elif not self.waiting.take(g):
+            self.settle()
+            self.waiting = g
+        if self.waiting.rows >= ENOUGH:
+            self.settle()
+
+    def settle(self) -> None:
+        """Compute what waits, and add it to the gradient."""
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            with get_device_from_array(waiting.first()):
+                g = waiting.variable(get_array_module(waiting.first()))
+            self.add(0, g, False)
+            if self.grads[0] is g:
+                self.owned[0] = True
 
 
 def _check(node: FunctionNode, i: int, x: VariableNode, g: Any) -> None:
@@ -114,18 +146,21 @@ def run(
     pending: dict[FunctionNode, _Slot] = {}
     heap: list[tuple[int, int, FunctionNode]] = []
     order = 0
-    leaves: dict[VariableNode, _Slot] = {}
+    leaves: dict[VariableNode, _Leaf] = {}
     found: dict[Any, Variable] = {}
     g: Any
 
-    def give(x: VariableNode, g: Variable) -> None:
+    def give(x: VariableNode, g: Any) -> None:
         nonlocal order
         creator = x.creator
         if creator is None:
-            slot = leaves.get(x)
-            if slot is None:
-                slot = leaves[x] = _Slot(1)
-            slot.add(0, g, double)
+            leaf = leaves.get(x)
+            if leaf is None:
+                leaf = leaves[x] = _Leaf()
+            if type(g) is Deferred:
+                leaf.defer(g)
+            else:
+                leaf.add(0, g, double)
             return
         slot = pending.get(creator)
         if slot is None:
@@ -165,6 +200,9 @@ def run(
                 if g is not None:
                     x = nodes[i]
                     shape = x.shape
+                    if type(g) is Deferred:
+                        give(x, g)
+                        continue
                     if type(g) is not Variable or g._array.shape != shape:
                         _check(function, i, x, g)
                     if not shape and isinstance(g._array, np.generic):
@@ -173,6 +211,7 @@ def run(
                     give(x, g)
             del grads
     for leaf, slot in leaves.items():
+        slot.settle()
         found[leaf] = slot.grads[0]  # type: ignore[assignment]  # a leaf's slot is never empty
     return found
 

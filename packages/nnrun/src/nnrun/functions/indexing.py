@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from nnrun.backend import get_array_module, get_device
 from nnrun.core import FunctionNode, Variable, as_array, as_variable
+from nnrun.core.deferred import Deferred, may_defer
 from nnrun.cuda import elementwise
 from nnrun.functions._binary import is_number, pair_of_arrays
 from nnrun.functions.broadcast import sum_to
@@ -171,8 +173,22 @@ class EmbedID(FunctionNode):
         return (np.where(valid[..., None], W[np.where(valid, ids, 0)], W.dtype.type(0)),)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
-        shape = self.inputs[0].shape
-        return EmbedIDGrad(self._ids, self._ignore, shape).apply(grad_outputs)
+        node = self.inputs[0]
+        if may_defer(node, self._ids.size):
+            rows = grad_outputs[0].array.reshape(-1, node.shape[1])
+            compute = _rows_added(self._ignore)
+            return (Deferred(compute, node.shape, self._ids.reshape(-1), rows),)
+        return EmbedIDGrad(self._ids, self._ignore, node.shape).apply(grad_outputs)
+
+
+@functools.cache
+def _rows_added(ignore: int | None) -> Any:
+    """A function from identities and rows of any number of uses to the vectors' gradient."""
+
+    def compute(shape: tuple[int, int], ids: Array, gy: Array) -> Array:
+        return EmbedIDGrad(ids, ignore, shape).forward((gy,))[0]
+
+    return compute
 
 
 # No identity of a row, so that it ignores none.
