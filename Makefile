@@ -33,7 +33,7 @@ SYSTEM_PYTHON ?= python3
 MANIFESTS := packages/ndgpu/pyproject.toml packages/nnrun/pyproject.toml requirements-dev.txt \
 	constraints/common.txt constraints/cuda12.txt constraints/cuda13.txt
 
-.PHONY: help setup train test test-nightly lint format bench cache-faults gpu-check check-sources check-cuda13 clean
+.PHONY: help setup train test test-nightly lint format bench cache-faults gpu-check check-sources check-cuda13 check-peers check-vendor clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -57,6 +57,22 @@ endef
 .venv-cuda13/.ready: $(MANIFESTS)
 	@echo "setting up .venv-cuda13"
 	@$(call make_venv,.venv-cuda13,nvrtc13,13)
+	@touch $@
+
+# A third environment, with the libraries that device arrays are tried with.
+PEERS := tests/ndgpu/interop/peers
+.venv-peers/.ready: $(MANIFESTS) $(PEERS)/requirements.txt
+	@echo "setting up .venv-peers"
+	@$(call make_venv,.venv-peers,nvrtc13,13)
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r $(PEERS)/requirements.txt
+	@touch $@
+
+# A fourth one, with the vendor's libraries (one gigabyte and a half).
+VENDOR := nvidia-cublas-cu12 nvidia-cudnn-cu12 nvidia-cufft-cu12 nvidia-cusolver-cu12
+.venv-vendor/.ready: $(MANIFESTS)
+	@echo "setting up .venv-vendor"
+	@$(call make_venv,.venv-vendor,nvrtc12,12)
+	@.venv-vendor/bin/python -m pip install --quiet --disable-pip-version-check $(VENDOR)
 	@touch $@
 
 train: $(READY)
@@ -106,7 +122,17 @@ check-cuda13: .venv-cuda13/.ready
 	.venv-cuda13/bin/python -m pytest -n $(WORKERS) tests/ndgpu/driver tests/ndgpu/compile \
 		tests/ndgpu/kernels tests/ndgpu/runtime
 
+# SciPy, scikit-learn, Dask, PyTorch and array-api-compat on device arrays.
+check-peers: export OPENBLAS_NUM_THREADS := 1
+check-peers: .venv-peers/.ready
+	.venv-peers/bin/python -m pytest $(PEERS)
+
+# The bindings of cuBLAS, cuSOLVER, cuFFT and cuDNN beside their headers and the libraries themselves,
+# which describe tensors and work out shapes without a GPU.
+check-vendor: .venv-vendor/.ready
+	.venv-vendor/bin/python -m pytest tests/ndgpu/vendor
+
 clean:
-	rm -rf .venv .venv-cuda13 .recorded-sources result .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .venv-cuda13 .venv-peers .venv-vendor .recorded-sources result .pytest_cache .mypy_cache .ruff_cache \
 		.hypothesis .import_linter_cache packages/*/src/*.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

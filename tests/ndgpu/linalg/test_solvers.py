@@ -62,7 +62,7 @@ def unitary(q, dtype):
 def shapes(*pairs):
     """Shapes with each dtype once: every kernel costs its compilation."""
     cases = [(dtype, (2, m, n)) for dtype in "dF" for m, n in pairs]
-    cases += [pytest.param(c, (1, 5, 5), marks=pytest.mark.slow) for c in "fD"]
+    cases += [pytest.param(c, (1, 5, 5), marks=pytest.mark.nightly) for c in "fD"]
     return pytest.mark.parametrize(("dtype", "shape"), cases)
 
 

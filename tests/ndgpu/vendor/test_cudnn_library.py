@@ -7,7 +7,7 @@ import pytest
 from tests.ndgpu.vendor.headers import library
 
 import ndgpu
-from ndgpu.cudnn import attending, graph
+from ndgpu.cudnn import attending, graph, recurrent
 from ndgpu.cudnn.binding import CuDnn, CuDnnError, ints
 from ndgpu.cudnn.windows import output_lengths
 
@@ -119,3 +119,13 @@ def test_attention_is_an_operation(engines, kind):
     arrays["k"] = (2, 3, 48, 16), 2
     with pytest.raises(CuDnnError, match="failed with status"):
         attending.describe(dnn, kind, arrays)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("mode", ["relu", "tanh", "lstm", "gru"])
+def test_settings_of_recurrent_networks_are_accepted(dnn, dtype, mode):
+    code, precision = recurrent.codes(np.dtype(dtype))
+    dnn.calls.cudnnSetRNNDescriptor_v8(
+        dnn.new("RNN"), 0, recurrent._MODES[mode], 2, 1, 0, code, precision,
+        dnn.math(np.dtype(dtype)), 5, 6, 6, 2, None, 1,
+    )  # fmt: skip

@@ -29,7 +29,7 @@ from ndgpu.cudnn.binding import CuDnn, Descriptor, ints
 from ndgpu.cudnn.dropping import dropout_descriptor
 from ndgpu.cudnn.steps import GATES, Weights
 
-__all__ = ["RnnGradients", "RnnResult", "rnn", "rnn_backward"]
+__all__ = ["RnnGradients", "RnnResult", "codes", "rnn", "rnn_backward"]
 
 _MODES = {"relu": 0, "tanh": 1, "lstm": 2, "gru": 3}
 _STANDARD, _DOUBLE_BIAS, _LINEAR, _SEQUENCE_MAJOR = 0, 2, 0, 0
@@ -234,14 +234,18 @@ def rnn_backward(result: RnnResult, gy: Any, ghy: Any = None, gcy: Any = None) -
     return RnnGradients(*steps.backward(network, trace, *slopes))
 
 
+def codes(dtype: np.dtype) -> tuple[int | None, int]:
+    """Return the ``cudnnDataType_t`` of a dtype, and of the numbers it is computed in."""
+    return binding.data_type(dtype), 1 if dtype.itemsize == 8 else 0
+
+
 class _Run:
     """One run of a network by cuDNN: its descriptors, its packed weights, its reserve."""
 
     def __init__(self, library: CuDnn, network: _Network, training: bool) -> None:
         self.library, self.network, self.training = library, network, training
         self.described = library.new("RNN")
-        code = binding.data_type(network.dtype)
-        precision = 1 if network.dtype.itemsize == 8 else 0
+        code, precision = codes(network.dtype)
         self.dropout = dropout_descriptor(library, 0.0)
         library.calls.cudnnSetRNNDescriptor_v8(
             self.described,
