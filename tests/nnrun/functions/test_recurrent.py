@@ -122,9 +122,7 @@ def network(kind: str, directions: int, **options: Any) -> Case:
         with nnrun.using_config("train", False):  # no dropout
             return function(*args)
 
-    return Case(
-        quiet, tuple(inputs), lambda *args: by_loops(kind, directions, *place(args)), double=False
-    )
+    return Case(quiet, tuple(inputs), lambda *args: by_loops(kind, directions, *place(args)))
 
 
 CASES: dict[str, list[Case]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from nnrun.backend import get_array_module, get_device_from_array
@@ -301,7 +302,8 @@ def discriminative_margin_based_clustering_loss(
             f"max_embedding_dim={max_embedding_dim}"
         )
     batch, dims = x.shape[:2]
-    x, t = reshape(x, (batch, dims, -1)), t.reshape(batch, -1)
+    places = math.prod(x.shape[2:])
+    x, t = reshape(x, (batch, dims, places)), t.reshape(batch, places)
     with get_device_from_array(t):
         instances = int(t.max()) if t.size else 0
         xp = get_array_module(x.array)
