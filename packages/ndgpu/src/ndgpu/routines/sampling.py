@@ -257,32 +257,47 @@ def interp(
 
 
 @functools.cache
-def _slide_kernel(first: np.dtype, second: np.dtype, loop: np.dtype, reverse: bool) -> Elementwise:
+def _slide_kernel(long: np.dtype, short: np.dtype, loop: np.dtype, form: str) -> Elementwise:
+    """Sums of the products of a short series with the elements of a long one that it lies over.
+
+    `form` says which element that is for term ``t`` of sum ``k``, and which factor is conjugated.
+    """
     computed = compute_dtype(loop)
     join = "total || (p && q)" if loop.kind == "b" else "total + p * q"
-    place = "k - j" if reverse else "second - 1 - k + j"
-    other = convert(f"b[{place}]", second, computed)
-    if loop.kind == "c" and not reverse:
-        other = f"conj({other})"
+    place = {"convolve": "k - t", "first": "k - terms + 1 + t", "second": "length - 1 - k + t"}[
+        form
+    ]
+    p, q = convert("b[t]", short, computed), convert("a[j]", long, computed)
+    if loop.kind == "c" and form == "first":
+        p = f"conj({p})"
+    if loop.kind == "c" and form == "second":
+        q = f"conj({q})"
+    term = f"const V p = {p}, q = {q};\n total = V({join});"
     return Elementwise(
         "ndgpu_slide",
         (
-            Operand("a", first, "raw"),
-            Operand("b", second, "raw"),
+            Operand("a", long, "raw"),
+            Operand("b", short, "raw"),
             Operand("length", _INT64, "scalar"),
-            Operand("second", _INT64, "scalar"),
+            Operand("terms", _INT64, "scalar"),
             Operand("start", _INT64, "scalar"),
             Operand("y", loop, "out", computed),
         ),
         f"""
         const long long k = i + start;
-        const long long from = k - second + 1 > 0 ? k - second + 1 : 0;
-        const long long to = k < length - 1 ? k : length - 1;
         V total = V(0);
-        for (long long j = from; j <= to; ++j) {{
-          const V p = {convert("a[j]", first, computed)};
-          const V q = {other};
-          total = V({join});
+        if (k >= terms - 1 && k < length) {{
+          for (long long t = 0; t < terms; ++t) {{
+            const long long j = {places[form]};
+            {term}
+          }}
+        }} else {{
+          for (long long t = 0; t < terms; ++t) {{
+            const long long j = {places[form]};
+            if (j >= 0 && j < length) {{
+              {term}
+            }}
+          }}
         }}
         y = total;
         """,
@@ -314,8 +329,11 @@ def _slide(a: Any, v: Any, mode: Any, convolving: bool) -> ndarray:
         "valid": (long - short + 1, short - 1),
     }[found]
     result = allocate((size,), loop)
-    kernel = _slide_kernel(a._dtype, v._dtype, loop, convolving)
-    kernel.launch([casts.copy(a), casts.copy(v), n, m, start, result], (size,))
+    form = "convolve" if convolving else "first" if n >= m else "second"
+    series = (a, v) if n >= m else (v, a)
+    first, second = (b if b._c_contiguous else casts.copy(b) for b in series)
+    kernel = _slide_kernel(first._dtype, second._dtype, loop, form)
+    kernel.launch([first, second, long, short, start, result], (size,))
     return result
 
 
