@@ -264,9 +264,7 @@ def _slide_kernel(long: np.dtype, short: np.dtype, loop: np.dtype, form: str) ->
     """
     computed = compute_dtype(loop)
     join = "total || (p && q)" if loop.kind == "b" else "total + p * q"
-    place = {"convolve": "k - t", "first": "k - terms + 1 + t", "second": "length - 1 - k + t"}[
-        form
-    ]
+    places = {"convolve": "k - t", "first": "k - terms + 1 + t", "second": "length - 1 - k + t"}
     p, q = convert("b[t]", short, computed), convert("a[j]", long, computed)
     if loop.kind == "c" and form == "first":
         p = f"conj({p})"
