@@ -1,6 +1,7 @@
 """Pictures and text in files of one's own, and the Penn Treebank's."""
 
 import hashlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -99,3 +100,64 @@ def test_penn_treebank(tmp_path, monkeypatch):
     (folder / "x").write_bytes(b"\xff")
     with pytest.raises(ValueError, match="x' is no text in UTF-8"):
         ptb.read_words(folder / "x")
+
+
+# -- zip files ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archive(pictures, tmp_path):
+    path = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.mkdir("folder") if hasattr(file, "mkdir") else file.writestr("folder/", "")
+        for name in reversed(pictures):
+            file.write(tmp_path / name, name)
+    return path
+
+
+def test_zipped_pictures(pictures, archive, tmp_path):
+    dataset = datasets.ZippedImageDataset(archive, np.float64)
+    several = datasets.MultiZippedImageDataset([archive, str(archive)], np.float64)
+    plain = ImageDataset(sorted(pictures), tmp_path, np.float64)
+    assert (len(dataset), len(several)) == (3, 6)
+    for i in range(3):
+        for found in (dataset[i], several[i], several[i + 3]):
+            assert found.dtype == np.float64
+            np.testing.assert_array_equal(found, plain[i])
+    assert len(datasets.MultiZippedImageDataset([])) == 0
+
+
+def test_labelled_zipped_pictures(archive, tmp_path):
+    (tmp_path / "labels").write_text("with blank.png 4\ncolour.png 1\n")
+    dataset = datasets.LabeledZippedImageDataset(archive, tmp_path / "labels")
+    assert [(x.shape, int(t)) for x, t in dataset] == [((4, 3, 3), 4), ((3, 4, 6), 1)]
+    (tmp_path / "labels").write_text("missing.png 4\n")
+    with pytest.raises(ValueError, match=r"pictures\.zip' has no 'missing\.png'"):
+        datasets.LabeledZippedImageDataset(archive, tmp_path / "labels")
+
+
+def test_zipped_pictures_in_processes(archive):
+    dataset = datasets.ZippedImageDataset(archive)
+    expected = [x.sum() for x in dataset]
+    for method in ("fork", "spawn"):
+        iterator = MultiprocessIterator(
+            dataset, 1, repeat=False, shuffle=False, n_processes=2, start_method=method
+        )
+        assert [batch[0].sum() for batch in iterator] == expected
+        iterator.finalize()
+
+
+def test_damaged_zip_files(archive, tmp_path):
+    (tmp_path / "no.zip").write_bytes(b"PK no")
+    with pytest.raises(ValueError, match=r"no\.zip' is no zip file"):
+        datasets.ZippedImageDataset(tmp_path / "no.zip")
+    with zipfile.ZipFile(tmp_path / "text.zip", "w") as file:
+        file.writestr("x.png", "no picture")
+    with pytest.raises(ValueError, match=r"text\.zip: x\.png' is no picture"):
+        datasets.ZippedImageDataset(tmp_path / "text.zip")[0]
+    data = bytearray(archive.read_bytes())
+    at = data.index(b"IDAT")
+    data[at + 8 : at + 16] = b"\0" * 8
+    archive.write_bytes(data)
+    with pytest.raises(ValueError, match=r"can't be read|is no picture"):
+        datasets.ZippedImageDataset(archive)[:]

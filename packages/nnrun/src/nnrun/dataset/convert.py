@@ -7,14 +7,15 @@ arrays are copied to the device once for a batch, never once for an example.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nnrun import backend
 
-__all__ = ["concat_examples", "to_device"]
+__all__ = ["Converter", "concat_examples", "converter", "to_device"]
 
 
 def to_device(device: Any, x: Any) -> Any:
@@ -39,6 +40,63 @@ def to_device(device: Any, x: Any) -> Any:
     array([1., 1.])
     """
     return x if device is None else backend.get_device(device).send(x)
+
+
+class Converter:
+    """Base class of converters: from a batch of examples to arrays on a device.
+
+    Override `__call__`.  Any callable of a batch and a device will do as well.
+    """
+
+    def __call__(self, batch: Sequence[Any], device: Any = None) -> Any:
+        """Convert a batch.
+
+        Parameters
+        ----------
+        batch : sequence
+            Examples.
+        device : None or Device
+            Where the arrays go.
+
+        Returns
+        -------
+        array, tuple or dict
+            The arguments of a loss function.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+
+def converter() -> Callable[[Callable[..., Any]], Converter]:
+    """Return a decorator that makes a `Converter` of a function.
+
+    The function is called with a batch and a `nnrun.backend` Device, or None, however the
+    device was named.
+
+    Examples
+    --------
+    >>> @converter()
+    ... def as_rows(batch, device):
+    ...     return device.send(np.stack(batch))
+    >>> as_rows([[1, 2], [3, 4]], "numpy")
+    array([[1, 2],
+           [3, 4]])
+    """
+
+    def decorate(function: Callable[..., Any]) -> Converter:
+        return _FunctionConverter(function)
+
+    return decorate
+
+
+class _FunctionConverter(Converter):
+    """A converter that calls a function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+
+    def __call__(self, batch: Sequence[Any], device: Any = None) -> Any:
+        return self._function(batch, None if device is None else backend.get_device(device))
 
 
 def concat_examples(

@@ -18,8 +18,10 @@ __all__ = [
     "ChecksumError",
     "DownloadError",
     "atomic_write",
+    "cache_or_load_file",
     "cached_download",
     "download",
+    "get_dataset_directory",
     "get_dataset_root",
     "md5_of",
     "set_dataset_root",
@@ -64,6 +66,80 @@ def set_dataset_root(path: str | os.PathLike[str] | None) -> None:
     """
     global _root
     _root = None if path is None else Path(path)
+
+
+def get_dataset_directory(dataset_name: str, create_directory: bool = True) -> str:
+    """Return the folder of one data set in the `get_dataset_root` folder.
+
+    Parameters
+    ----------
+    dataset_name : str
+        The data set's; ``a/b`` is a folder in a folder.
+    create_directory : bool, default True
+        Whether it is made if there is none.
+
+    Examples
+    --------
+    >>> get_dataset_directory("mine", create_directory=False).endswith("mine")
+    True
+    """
+    folder = os.path.join(get_dataset_root(), *dataset_name.split("/"))
+    if create_directory:
+        os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def cache_or_load_file(
+    path: str | os.PathLike[str],
+    creator: Callable[[str], Any],
+    loader: Callable[[str], Any],
+) -> Any:
+    """Return what a file holds, making the file the first time.
+
+    The file appears under its name whole.  Threads and processes that come at the same time
+    wait for the one that makes it.
+
+    Parameters
+    ----------
+    path : path
+        The file's.
+    creator : callable
+        ``creator(path)`` writes the file at a path for the time being, and returns its content.
+    loader : callable
+        ``loader(path)`` returns the content of a file that is there.
+
+    Returns
+    -------
+    object
+        What either returned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def create(path):
+    ...     print("made")
+    ...     np.savez(path, x=np.arange(3))
+    ...     return np.arange(3)
+    >>> for _ in range(2):
+    ...     cache_or_load_file("numbers.npz", create, lambda path: np.load(path)["x"])
+    made
+    array([0, 1, 2])
+    array([0, 1, 2])
+    """
+    target = Path(path)
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The ending stays the same: a function that saves may go by it.
+        partial = target.with_name(f".part-{os.getpid()}-{os.urandom(4).hex()}-{target.name}")
+        with _locked(target.with_name(f".{target.name}")):
+            if not target.exists():
+                try:
+                    content = creator(str(partial))
+                    os.replace(partial, target)
+                finally:
+                    partial.unlink(missing_ok=True)
+                return content
+    return loader(str(target))
 
 
 def cached_download(url: str, sha256: str | None = None) -> str:

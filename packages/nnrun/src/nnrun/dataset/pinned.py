@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from nnrun import backend
-from nnrun.dataset.convert import concat_examples
+from nnrun.dataset.convert import Converter, concat_examples
 
-__all__ = ["PinnedConverter"]
+__all__ = ["ConcatWithAsyncTransfer", "PinnedConverter"]
 
 # A batch's arrays are kept this many batches long.  By then the work that was queued while
 # they were in use is behind the event that the next copy waits for.
 _KEPT = 2
 
 
-class PinnedConverter:
+class PinnedConverter(Converter):
     """A converter whose copies run beside the work that the device has been given so far.
 
     It joins the examples in NumPy, puts them into pinned memory, and queues their copy on a
@@ -76,6 +76,20 @@ class PinnedConverter:
             lane = self._lanes[device.id] = _Lane(device)
         with device:
             return lane.send(arrays)
+
+
+class ConcatWithAsyncTransfer(PinnedConverter):
+    """`concat_examples` with copies that overlap the computing: `PinnedConverter` by another name.
+
+    Parameters
+    ----------
+    stream, compute_stream : Stream, optional
+        Accepted, and not used: the converter has a stream of its own for each device, and
+        orders it with whichever stream is current.
+    """
+
+    def __init__(self, stream: Any = None, compute_stream: Any = None) -> None:
+        super().__init__(concat_examples)
 
 
 class _Lane:

@@ -8,7 +8,9 @@ from nnrun.datasets.image_dataset import ImageDataset, LabeledImageDataset
 from nnrun.datasets.image_datasets import (
     get_digits,
     get_fashion_mnist,
+    get_fashion_mnist_labels,
     get_kuzushiji_mnist,
+    get_kuzushiji_mnist_labels,
     get_mnist,
 )
 from nnrun.datasets.images import MissingDatasetError
@@ -27,6 +29,11 @@ from nnrun.datasets.text_dataset import TextDataset
 from nnrun.datasets.texts import get_text
 from nnrun.datasets.transform_dataset import TransformDataset
 from nnrun.datasets.tuple_dataset import TupleDataset
+from nnrun.datasets.zipped_image_dataset import (
+    LabeledZippedImageDataset,
+    MultiZippedImageDataset,
+    ZippedImageDataset,
+)
 
 __all__ = [
     "CifarError",
@@ -35,19 +42,24 @@ __all__ = [
     "IdxError",
     "ImageDataset",
     "LabeledImageDataset",
+    "LabeledZippedImageDataset",
     "MatError",
     "MissingDatasetError",
+    "MultiZippedImageDataset",
     "SubDataset",
     "TextDataset",
     "TransformDataset",
     "TupleDataset",
+    "ZippedImageDataset",
     "get_cifar10",
     "get_cifar100",
     "get_cross_validation_datasets",
     "get_cross_validation_datasets_random",
     "get_digits",
     "get_fashion_mnist",
+    "get_fashion_mnist_labels",
     "get_kuzushiji_mnist",
+    "get_kuzushiji_mnist_labels",
     "get_mnist",
     "get_ptb_words",
     "get_ptb_words_vocabulary",

@@ -12,7 +12,7 @@ import numpy as np
 from nnrun.config import get_dtype
 from nnrun.dataset.dataset_mixin import DatasetMixin
 
-__all__ = ["ImageDataset", "LabeledImageDataset"]
+__all__ = ["ImageDataset", "LabeledImageDataset", "decode", "read_pairs"]
 
 
 class ImageDataset(DatasetMixin):
@@ -98,7 +98,7 @@ class LabeledImageDataset(DatasetMixin):
     ) -> None:
         _pillow()
         if isinstance(pairs, (str, os.PathLike)):
-            pairs = [_pair(pairs, i, line) for i, line in enumerate(_lines(pairs), 1)]
+            pairs = read_pairs(pairs)
         self._pairs = list(pairs)
         self._root = Path(root)
         self._dtype = get_dtype(dtype)
@@ -144,12 +144,42 @@ def _pair(path: Any, number: int, line: str) -> tuple[str, int]:
         ) from None
 
 
-def _read(path: Path, dtype: np.dtype) -> np.ndarray:
+def read_pairs(path: str | os.PathLike[str]) -> list[tuple[str, int]]:
+    """Return the names and labels that stand in the lines of a text file.
+
+    Raises
+    ------
+    ValueError
+        If a line is something else; the message has its number.
+    """
+    return [_pair(path, i, line) for i, line in enumerate(_lines(path), 1)]
+
+
+def decode(file: Any, name: str, dtype: np.dtype) -> np.ndarray:
+    """Return the picture in a file as an array of shape (channels, height, width).
+
+    Parameters
+    ----------
+    file : path or binary file
+    name : str
+        Of the picture, for errors.
+    dtype : numpy.dtype
+        Of the array.
+
+    Raises
+    ------
+    ValueError
+        If it is no picture.
+    """
     try:
-        with _pillow().open(path) as picture:
+        with _pillow().open(file) as picture:
             array = np.asarray(picture, dtype)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ValueError(f"{str(path)!r} is no picture: {error}") from error
+        raise ValueError(f"{name!r} is no picture: {error}") from error
     return array[np.newaxis] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def _read(path: Path, dtype: np.dtype) -> np.ndarray:
+    return decode(path, str(path), dtype)

@@ -7,10 +7,18 @@ from typing import Any
 import numpy as np
 
 from nnrun.config import get_dtype
-from nnrun.datasets.images import Images, load
+from nnrun.datasets.images import SOURCES, Images, load
 from nnrun.datasets.tuple_dataset import TupleDataset
 
-__all__ = ["get_digits", "get_fashion_mnist", "get_kuzushiji_mnist", "get_mnist", "to_datasets"]
+__all__ = [
+    "get_digits",
+    "get_fashion_mnist",
+    "get_fashion_mnist_labels",
+    "get_kuzushiji_mnist",
+    "get_kuzushiji_mnist_labels",
+    "get_mnist",
+    "to_datasets",
+]
 
 
 def get_mnist(
@@ -86,6 +94,28 @@ def get_kuzushiji_mnist(
     return to_datasets(
         load("kuzushiji-mnist"), withlabel, ndim, scale, dtype, label_dtype, rgb_format
     )
+
+
+def get_fashion_mnist_labels() -> list[str]:
+    """Return the names of Fashion-MNIST's ten classes.
+
+    Examples
+    --------
+    >>> get_fashion_mnist_labels()[-2:]
+    ['Bag', 'Ankle boot']
+    """
+    return list(SOURCES["fashion-mnist"].classes)
+
+
+def get_kuzushiji_mnist_labels() -> list[tuple[str, str]]:
+    """Return the names of Kuzushiji-MNIST's ten classes, and the letters of today.
+
+    Examples
+    --------
+    >>> get_kuzushiji_mnist_labels()[0]
+    ('o', 'お')
+    """
+    return list(zip(SOURCES["kuzushiji-mnist"].classes, "おきすつなはまやれを", strict=True))
 
 
 def get_digits(
