@@ -76,10 +76,30 @@ def test_errors_name_the_argument(bare, x):
         NORM(a, axis=1, out=x)
     with pytest.raises(TypeError, match="at least one input must be an array"):
         NORM(3.0)
-    with pytest.raises(ValueError, match="a reduction takes no raw parameter"):
-        ReductionKernel("raw T x", "T y", "x", "a + b", "y = a", 0)
+    with pytest.raises(ValueError, match="a reduction has no raw output"):
+        ReductionKernel("T x", "raw T y", "x", "a + b", "y = a", 0)
     with pytest.raises(ValueError, match="a reduction needs an output"):
         ReductionKernel("T x", "", "x", "a + b", "", 0)
     two = ReductionKernel("T x, T y", "T z", "x * y", "a + b", "z = a", 0, "two")
     with pytest.raises(ValueError, match=r"x.shape=\(2, 3, 4\), y.shape=\(3,\)"):
         two(a, bare.of(x[0, :, 0].copy()))
+
+
+DOT = ReductionKernel("T x, raw T w, T s", "T y", "x * w[_j] * s", "a + b", "y = a", "0", "dot")
+
+
+@pytest.mark.parametrize("rows", [3, 40, 9000])
+@pytest.mark.parametrize("step", [1, 2])
+def test_raw_inputs(bare, rows, step):
+    x = np.arange(rows * 5, dtype="f8").reshape(rows, 5) % 7
+    w = (np.arange(rows * step, dtype="f8") % 5)[::step]
+    result = DOT(bare.of(x), bare.of(w), 2, axis=0)
+    np.testing.assert_allclose(result.get(), 2 * (w @ x), rtol=1e-12)
+    whole = DOT(bare.of(x[:, 0].copy()), bare.of(w), 1.0)
+    np.testing.assert_allclose(whole.get(), w @ x[:, 0], rtol=1e-12)
+
+
+def test_raw_inputs_alone_have_no_shape(bare, x):
+    kernel = ReductionKernel("raw T w", "T y", "w[_j]", "a + b", "y = a", "0")
+    with pytest.raises(TypeError, match="at least one input must be an array that is not raw"):
+        kernel(bare.of(x))

@@ -32,7 +32,7 @@ from ndgpu.kernels.layout import broadcast_strides, collapse, magic, round_rank
 from ndgpu.kernels.spec import Operand, Variant
 from ndgpu.kernels.transposed import plan_tiles
 
-__all__ = ["divisors", "plan", "plan_loop"]
+__all__ = ["divisors", "pack_raw", "plan", "plan_loop"]
 
 _SHORT = 32
 """Inner dimensions below a warp leave lanes idle as rows."""
@@ -139,10 +139,7 @@ def plan(
     if uses_ind:
         whole = shape or (1,)
         static.append(struct.pack(f"={len(whole) + 1}q", prod(shape), *whole))
-    for value in raw:
-        # A zero-dimensional array is seen as one of one element.
-        numbers = (*(value.shape or (1,)), *(value.strides or (0,)))
-        static.append(struct.pack(f"={1 + len(numbers)}q", value.size, *numbers))
+    static += [pack_raw(value) for value in raw]
     by_class = iter(loop.classes)
     variant = Variant(
         loop.form,
@@ -153,6 +150,12 @@ def plan(
         max(len(shape), 1) if uses_ind else 0,
     )
     return variant, loop._replace(static=tuple(static))
+
+
+def pack_raw(value: Any) -> bytes:
+    """Return a raw array's ``ndgpu::RawShape``; one of no dimensions is seen as of one element."""
+    numbers = (*(value.shape or (1,)), *(value.strides or (0,)))
+    return struct.pack(f"={1 + len(numbers)}q", value.size, *numbers)
 
 
 def _pack_rows(

@@ -7,7 +7,7 @@ launched often::
 
     total = Reduction(
         "sum_float32",
-        (Operand("x", float32),),                 # inputs: "in" and "scalar", as in Elementwise
+        (Operand("x", float32),),                 # inputs: "in", "scalar" and "raw"
         Operand("z", float32, "out"),             # one output
         map_expr="x",                             # of the inputs' names
         reduce_expr="a + b",                      # of two partial results
@@ -55,7 +55,7 @@ from ndgpu.compile.dtypes import pack_code
 from ndgpu.kernels import geometry
 from ndgpu.kernels.elementwise import Shown, number
 from ndgpu.kernels.layout import broadcast_strides, round_rank
-from ndgpu.kernels.planning import plan_loop
+from ndgpu.kernels.planning import pack_raw, plan_loop
 from ndgpu.kernels.recording import Intercepted
 from ndgpu.kernels.reduction_layout import (
     COLUMN_CHUNK,
@@ -123,7 +123,7 @@ class Reduction:
     name : str
         Becomes part of the kernels' names.
     inputs : sequence of Operand
-        Of kind ``"in"`` or ``"scalar"``.
+        Of kind ``"in"``, ``"scalar"`` or ``"raw"``.
     outputs : Operand or sequence of Operand
     map_expr, reduce_expr : str
         Expressions: of the inputs, and of two partial results ``a`` and ``b``.
@@ -230,12 +230,18 @@ class Reduction:
         device_id = runtime.current_device_id()
         inputs = self.spec.inputs
         arrays = [x for x, o in zip(args, inputs, strict=True) if o.kind == "in"]
-        key = (device_id, shape, axes, *[(a.shape, a.strides) for a in (*arrays, *outs)])
+        raw = [x for x, o in zip(args, inputs, strict=True) if o.kind == "raw"]
+        key = (device_id, shape, axes, *[(a.shape, a.strides) for a in (*arrays, *raw, *outs)])
         ready = self._plans.get(key)
         if ready is None:
-            planned = self._plan(device_id, arrays, outs, shape, axes)
+            kinds = tuple([(max(x.ndim, 1), bool(x._c_contiguous)) for x in raw])
+            planned = self._plan(device_id, arrays, outs, shape, axes, kinds)
             if planned is None:
                 return None
+            if raw:
+                first = planned.first
+                static = (*first.static, *[pack_raw(x) for x in raw])
+                planned = planned._replace(first=first._replace(static=static))
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
             ready = self._plans[key] = planned
@@ -260,6 +266,7 @@ class Reduction:
         outs: Sequence[Any],
         shape: tuple[int, ...],
         axes: tuple[int, ...],
+        raw: tuple[tuple[int, bool], ...] = (),
     ) -> _Ready | None:
         """Choose kernels and geometry; None where there is no output element."""
         kept_axes = [d for d in range(len(shape)) if d not in axes]
@@ -294,6 +301,7 @@ class Reduction:
             prod(kdims),
             count,
             lead,
+            raw=raw,
         )
         return self._steps(device_id, layout)
 
@@ -450,7 +458,8 @@ class Reduction:
 
     def _bound(self, device_id: int, variant: ReductionVariant, layout: Layout) -> Bound:
         # Both launches of a reduction have the same type of partial results.
-        variant = variant._replace(narrow=self._keep_order and layout.reduced <= INT32)
+        narrow = self._keep_order and layout.reduced <= INT32
+        variant = variant._replace(narrow=narrow, raw=layout.raw if variant.first else ())
         bound = self._bounds.get((device_id, variant))
         if bound is None:
             source, entry, codes = generate(self.spec, variant)

@@ -15,9 +15,9 @@ import numpy as np
 from ndgpu import runtime
 from ndgpu.compile.dtypes import ctype
 from ndgpu.kernels import arrays
-from ndgpu.kernels.params import Types, parse, resolve
+from ndgpu.kernels.params import Parameter, Types, parse, resolve
 from ndgpu.kernels.reduction import Reduction
-from ndgpu.kernels.spec import Operand
+from ndgpu.kernels.spec import Kind, Operand
 
 __all__ = ["ReductionKernel"]
 
@@ -28,7 +28,8 @@ class ReductionKernel:
     Parameters
     ----------
     in_params, out_params : str
-        Parameters as in `ElementwiseKernel`; ``raw`` is not allowed.
+        Parameters as in `ElementwiseKernel`.  A ``raw`` input takes no part in shapes: the map
+        indexes it, by ``_j`` for instance.
     map_expr : str
         Expression of the inputs: what is reduced.  ``_j`` is the element's number among those
         reduced together, ``_n`` how many they are.
@@ -83,9 +84,9 @@ class ReductionKernel:
         self.in_params = parse(in_params, name)
         self.out_params = parse(out_params, name)
         self._params = (*self.in_params, *self.out_params)
-        for parameter in self._params:
+        for parameter in self.out_params:
             if parameter.raw:
-                raise ValueError(f"{name}: a reduction takes no raw parameter (`{parameter.name}`)")
+                raise ValueError(f"{name}: a reduction has no raw output (`{parameter.name}`)")
         if not self.out_params:
             raise ValueError(f"{name}: a reduction needs an output")
         self.map_expr = map_expr
@@ -192,11 +193,11 @@ class ReductionKernel:
     def _resolve(self, args: Sequence[Any], outs: Sequence[Any]) -> tuple[Reduction, Types]:
         types = resolve(self.name, self._params, (*args, *outs))
         inputs = [
-            Operand(p.name, dtype, "in" if arrays.is_array(x) else "scalar")
+            Operand(p.name, dtype, _kind(p, x))
             for p, dtype, x in zip(self.in_params, types.dtypes, args, strict=False)
         ]
         if not any(operand.kind == "in" for operand in inputs):
-            raise TypeError(f"{self.name}: at least one input must be an array")
+            raise TypeError(f"{self.name}: at least one input must be an array that is not raw")
         outputs = [
             Operand(p.name, dtype, "out")
             for p, dtype in zip(self.out_params, types.dtypes[self.nin :], strict=True)
@@ -225,7 +226,9 @@ class ReductionKernel:
         ]
         arrays.device_of(named, self.name, runtime.current_device_id())
         inputs = [
-            (p.name, x) for p, x in zip(self.in_params, args, strict=True) if arrays.is_array(x)
+            (p.name, x)
+            for p, x in zip(self.in_params, args, strict=True)
+            if arrays.is_array(x) and not p.raw
         ]
         if len(inputs) == 1:
             return tuple(inputs[0][1].shape)
@@ -234,6 +237,12 @@ class ReductionKernel:
         except ValueError:
             shapes = ", ".join(f"{name}.shape={x.shape}" for name, x in inputs)
             raise ValueError(f"{self.name}: shapes do not broadcast together: {shapes}") from None
+
+
+def _kind(parameter: Parameter, value: Any) -> Kind:
+    if parameter.raw:
+        return "raw"
+    return "in" if arrays.is_array(value) else "scalar"
 
 
 def _axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:

@@ -48,6 +48,7 @@ class Layout(NamedTuple):
     reduced: int
     lead: int
     items: int = 0
+    raw: tuple[tuple[int, bool], ...] = ()
 
     @property
     def per_line(self) -> int:

@@ -98,6 +98,8 @@ class ReductionVariant(NamedTuple):
         Whether a tile is wider than a line of outputs.
     narrow : bool
         Whether 32 bits hold the number of every reduced element.
+    raw : tuple of (int, bool)
+        Rank (at least 1) and C-contiguity of each raw input, where the inputs are read.
     """
 
     form: str
@@ -113,6 +115,7 @@ class ReductionVariant(NamedTuple):
     items: int = 0
     ragged: bool = False
     narrow: bool = False
+    raw: tuple[tuple[int, bool], ...] = ()
 
 
 def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, tuple[str, ...]]:
@@ -127,15 +130,15 @@ def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, 
     entry : str
         Name of the kernel.
     codes : tuple of str
-        `struct` codes of the two leading parameters.
+        `struct` codes of the leading parameters: the two loops, and raw inputs' shapes.
     """
     index = "long long" if variant.wide else "int"
     arrays = spec.arrays if variant.first else ()
     outputs = spec.outputs if variant.last else ()
     looped = (*arrays, *outputs)
-    lines = prologue(
-        (*spec.inputs, *spec.outputs), ("reduce", *spec.headers), spec.types, spec.preamble
-    )
+    raw = [o for o in spec.inputs if o.kind == "raw"] if variant.first else []
+    headers = ("reduce", *(("index",) if raw else ()), *spec.headers)
+    lines = prologue((*spec.inputs, *spec.outputs), headers, spec.types, spec.preamble)
     if variant.narrow:
         lines.insert(0, "#define NDGPU_INDEX int")
     lines += [
@@ -158,6 +161,9 @@ def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, 
     lines.append(reduced)
     parameters = [*parameters, "const _Reduced _r"]
     codes = [*codes, f"{size}s"]
+    for k, (rank, _) in enumerate(variant.raw):
+        parameters.append(f"const ndgpu::RawShape<{rank}> _raw{k}")
+        codes.append(f"{8 * (2 * rank + 1)}s")
     scalars = [o for o in spec.inputs if o.kind == "scalar"]
     if variant.first:
         for operand in spec.inputs:
@@ -177,6 +183,9 @@ def generate(spec: ReductionSpec, variant: ReductionVariant) -> tuple[str, str, 
     lines.append(f'extern "C" __global__ void {name}({", ".join(parameters)}) {{')
     lines += setup
     lines += [f"  {read(o, f'_p_{o.name}')}" for o in scalars]
+    for k, (operand, (rank, contiguous)) in enumerate(zip(raw, variant.raw, strict=True)):
+        kind = f"ndgpu::Raw<const {ctype(operand.dtype)}, {rank}, {str(contiguous).lower()}>"
+        lines.append(f"  const {kind} {operand.name}(_p_{operand.name}, _raw{k});")
     lines += _functions(spec, variant, index, arrays, addresses)
     if variant.form == "row":
         lines += _row_body(spec, variant, index)

@@ -195,6 +195,8 @@ class Recorder:
         axes: tuple[int, ...],
     ) -> None:
         """Note a reduction."""
+        if any(operand.kind == "raw" for operand in kernel.spec.inputs):
+            raise CannotFuse(f"reduction {kernel.name} takes a raw array")
         inputs = [
             value if operand.kind == "scalar" else self.read(value)
             for operand, value in zip(kernel.spec.inputs, args, strict=True)
