@@ -60,3 +60,53 @@ def test_methods_of_this_floor():
 def test_vectorize_runs_a_function_of_numbers():
     f = ndgpu.vectorize(lambda a, b=1: a if a > b else -b)
     assert f(ndgpu.asarray([0, 5])).tolist() == [-1, 5]
+
+
+def _difference_or_product(a, b):
+    if a > b:
+        return a - b
+    return a * b + 0.5
+
+
+def _collatz(n):
+    steps = 0
+    while n != 1:
+        if n % 2 == 0:
+            n = n // 2
+        else:
+            n = 3 * n + 1
+        steps += 1
+    return steps
+
+
+def _remembers(a, seen=[]):  # noqa: B006 - a default is what a kernel cannot have
+    seen.append(a)
+    return len(str(a)) + a
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays", "compiled"),
+    [
+        (_difference_or_product, (np.arange(6.0).reshape(2, 3), np.array([2.0, 1.0, 5.0])), True),
+        (_difference_or_product, (np.arange(6), 3), True),
+        (_collatz, (np.arange(1, 30),), True),
+        (_remembers, (np.arange(9, 12),), False),
+        (lambda a: a + 1, (np.arange(3),), False),
+    ],
+    ids=["broadcast", "a number", "a loop", "not translated", "lambda"],
+)
+def test_vectorize_compiles_what_it_can(function, arrays, compiled):
+    ours = ndgpu.vectorize(function)
+    found = ours(*[ndgpu.asarray(a) if isinstance(a, np.ndarray) else a for a in arrays])
+    wanted = np.vectorize(function)(*arrays)
+    assert ours.compiled == compiled
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found.get(), wanted)
+
+
+def test_vectorize_with_a_dtype_asks_for_no_first_element():
+    ours = ndgpu.vectorize(_collatz, otypes=[np.int32])
+    found = ours(ndgpu.arange(1, 5))
+    assert ours.compiled
+    assert found.dtype == np.int32
+    assert found.tolist() == [0, 1, 7, 2]

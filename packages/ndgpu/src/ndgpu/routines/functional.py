@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ndgpu.core import layout, views
+from ndgpu.core.dtypes import as_dtype
 from ndgpu.core.ndarray import ndarray
 from ndgpu.core.transfer import asarray, asnumpy
 from ndgpu.routines.joining import stack
@@ -112,14 +113,22 @@ class broadcast:
 class vectorize:
     """A Python function of numbers, applied to each element.
 
-    The function runs on the host: arguments are copied there and results back. For speed
-    write the expression with array functions, or as an `ElementwiseKernel`.
+    A function defined by ``def`` in what `ndgpu.jit` understands becomes a kernel, launched once
+    for all elements; its integers are of 64 bits, and wrap. Any other function runs on the host:
+    arguments are copied there and results back. Without `otypes` the function is called once on
+    the host, with the first elements, for the dtype of its result.
 
     Parameters
     ----------
     pyfunc : callable
     otypes, doc, excluded, cache, signature
-        As in `numpy.vectorize`.
+        As in `numpy.vectorize`. With `excluded`, `cache` or `signature` the function runs on the
+        host.
+
+    Attributes
+    ----------
+    compiled : bool
+        Whether the last call ran as a kernel.
 
     Examples
     --------
@@ -138,6 +147,9 @@ class vectorize:
         cache: bool = False,
         signature: str | None = None,
     ) -> None:
+        self.compiled = False
+        self._kernels: dict[int, Any] = {}
+        self._on_host = bool(excluded or cache or signature)
         options = {"doc": doc, "excluded": excluded, "cache": cache, "signature": signature}
         self._options = {"otypes": otypes, **options}
         self._function: Any = None
@@ -154,7 +166,46 @@ class vectorize:
         if self._function is None:
             self._bind(args[0])
             return self
+        found = None if kwargs or self._on_host else self._by_kernel(args)
+        self.compiled = found is not None
+        if found is not None:
+            return found
         host = [asnumpy(v) if isinstance(v, ndarray) else v for v in args]
         named = {k: asnumpy(v) if isinstance(v, ndarray) else v for k, v in kwargs.items()}
         found = self._function(*host, **named)
         return tuple([asarray(v) for v in found]) if isinstance(found, tuple) else asarray(found)
+
+    def _by_kernel(self, args: tuple[Any, ...]) -> ndarray | None:
+        """Return what a kernel makes of the arguments; None if the function cannot be one."""
+        # The translator is imported by those who use it.
+        from ndgpu.kernels.jit import JitError
+        from ndgpu.routines import compiled
+
+        numbers = (ndarray, int, float, complex, np.generic)
+        if not any(isinstance(v, ndarray) and v._size for v in args):
+            return None
+        if not all(isinstance(v, numbers) for v in args):
+            return None
+        if len(args) not in self._kernels:
+            self._kernels[len(args)] = compiled.kernel_of(self.pyfunc, len(args))
+        kernel = self._kernels[len(args)]
+        dtype = self._result_dtype(args) if kernel is not None else None
+        if dtype is None:
+            return None
+        try:
+            return compiled.apply(kernel, args, dtype)
+        except JitError:
+            self._kernels[len(args)] = None
+            return None
+
+    def _result_dtype(self, args: tuple[Any, ...]) -> np.dtype | None:
+        otypes = self._options["otypes"]
+        if otypes is not None:
+            return as_dtype(next(iter(otypes))) if len(list(otypes)) == 1 else None
+        shape = layout.broadcast_shape([np.shape(v) if np.isscalar(v) else v._shape for v in args])
+        if 0 in shape:
+            return None
+        first = [v[(0,) * v.ndim].item() if isinstance(v, ndarray) else v for v in args]
+        value = self.pyfunc(*first)
+        kind = np.asarray(value).dtype
+        return as_dtype(kind) if np.ndim(value) == 0 and kind.kind in "biufc" else None
