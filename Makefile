@@ -68,11 +68,9 @@ PEERS := tests/ndgpu/interop/peers
 	@touch $@
 
 # A fourth one, with the vendor's libraries (one gigabyte and a half).
-VENDOR := nvidia-cublas-cu12 nvidia-cudnn-cu12 nvidia-cufft-cu12 nvidia-cusolver-cu12
 .venv-vendor/.ready: $(MANIFESTS)
 	@echo "setting up .venv-vendor"
-	@$(call make_venv,.venv-vendor,nvrtc12,12)
-	@.venv-vendor/bin/python -m pip install --quiet --disable-pip-version-check $(VENDOR)
+	@$(call make_venv,.venv-vendor,cuda12,12)
 	@touch $@
 
 train: $(READY)

@@ -248,6 +248,13 @@ def test_stacks_take_the_batched_functions():
     del fake.calls[:]
     solver.svd(ndgpu.ones((2, 33, 2)), True)
     assert fake.calls == ["Xgesvd"] * 2
+    del fake.calls[:]
+    solver.qr(ndgpu.ones((2, 4, 2)), "reduced")
+    assert fake.calls == ["Xgeqrf"] * 2 + ["orgqr"] * 2
+    del fake.calls[:]
+    q, _ = solver.qr(ndgpu.asarray(matrix("d", 9, 4, 2)), "reduced")
+    assert fake.calls == []
+    unitary(q.get(), "d")
 
 
 def test_packed_eigenvectors():
@@ -279,3 +286,11 @@ def test_the_device_chooses(monkeypatch):
         solvers.driver, "load_library", lambda name: FakeCuSolver() if name == "cusolver" else None
     )
     assert type(choose(0)) is CuSolver
+
+
+def test_stacks_longer_than_a_grid_is_high():
+    count = 66_000
+    a = np.eye(2) * np.arange(1, count + 1)[:, None, None]
+    solver = factors.KernelSolver()
+    x = solver.solve(ndgpu.asarray(a), ndgpu.ones((count, 2, 1))).get()
+    assert np.array_equal(x[:, 0, 0], 1 / np.arange(1, count + 1))

@@ -1,9 +1,10 @@
 // Dense linear algebra by one block for each matrix of a stack: panels of LU, Cholesky and QR
 // factors, triangular solves, and one-sided Jacobi rotations.
 //
-// Matrices are row-major; `ld` counts elements from one row to the next. Blocks have 32 lanes in
-// x, which walk along a row, and up to 8 warps in y, which walk from row to row; panels are at
-// most 32 columns wide. T is float, double or complex of these.
+// The stack is the grid's x, which alone may be as long as a stack. Matrices are row-major; `ld`
+// counts elements from one row to the next. Blocks have 32 lanes in x, which walk along a row, and
+// up to 8 warps in y, which walk from row to row; panels are at most 32 columns wide. T is float,
+// double or complex of these.
 #pragma once
 
 #include <ndgpu/complex.cuh>
@@ -144,7 +145,7 @@ __device__ void lu_panel(T* a, long long ld, int rows, int columns, int* swaps, 
 template <typename T>
 __device__ void swap_rows(T* a, long long ld, long long column_step, int columns,
                           const int* swaps, int count) {
-  const int c = blockIdx.x * blockDim.x + threadIdx.x;
+  const int c = blockIdx.y * blockDim.x + threadIdx.x;
   if (c >= columns) return;
   a += c * column_step;
   for (int j = 0; j < count; ++j) {
@@ -202,7 +203,7 @@ __device__ void solve_triangle(const T* t, long long t_row, long long t_column, 
     triangle[i / n][i % n] = conjugated ? conjugate(x) : x;
   }
   __syncthreads();
-  const int c = blockIdx.x * blockDim.x + threadIdx.x;
+  const int c = blockIdx.y * blockDim.x + threadIdx.x;
   if (c >= columns) return;
   b += c * b_column;
   for (int step = 0; step < n; ++step) {

@@ -92,6 +92,8 @@ _JACOBI_ROWS = 32
 """Rows and columns up to which cuSOLVER has singular values of stacks."""
 _BATCHED_ROWS = 256
 """Rows up to which cuBLAS's LU factors of stacks are faster than one matrix at a time."""
+_MANY, _SMALL_COLUMNS = 8, 64
+"""From how many matrices on, of at most how many columns, QR factors are left to our kernels."""
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
@@ -265,6 +267,8 @@ class CuSolver(KernelSolver):
     def reflect(self, a: ndarray) -> tuple[ndarray, ndarray]:
         """Return what LAPACK's geqrf leaves: R above reflections, and their factors."""
         count, m, n = a._shape
+        if count >= _MANY and n <= _SMALL_COLUMNS:
+            return super().reflect(a)  # one or two launches for all, where cuSOLVER takes many
         packed = casts.copy(a.mT)
         tau = zeros((count, min(m, n)), a._dtype)
         info = zeros((count,), _INT32)
@@ -280,7 +284,8 @@ class CuSolver(KernelSolver):
         """Multiply reflections out: the first columns of Q."""
         count, m, _ = packed._shape
         k = tau._shape[1]
-        if max(m, columns) > np.iinfo(np.int32).max:
+        small = count >= _MANY and k <= _SMALL_COLUMNS
+        if small or max(m, columns) > np.iinfo(np.int32).max:
             return super().form_q(packed, tau, columns)
         q = zeros((count, columns, m), packed._dtype)
         casts.copy_into(q[:, :k], packed[:, :, :k].mT)

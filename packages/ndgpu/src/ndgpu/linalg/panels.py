@@ -63,8 +63,8 @@ extern "C" __global__ void lu_panel_kernel(T* a, Step stack, Step ld, int rows, 
 extern "C" __global__ void swap_rows_kernel(T* a, Step stack, Step ld, Step column_step,
                                             int columns, const int* swaps, int swaps_stack,
                                             int count) {{
-  swap_rows(a + blockIdx.y * stack, ld, column_step, columns,
-            swaps + (long long)blockIdx.y * swaps_stack, count);
+  swap_rows(a + blockIdx.x * stack, ld, column_step, columns,
+            swaps + (long long)blockIdx.x * swaps_stack, count);
 }}
 
 extern "C" __global__ void cholesky_kernel(T* a, Step stack, Step ld, int n, int first,
@@ -75,7 +75,7 @@ extern "C" __global__ void cholesky_kernel(T* a, Step stack, Step ld, int n, int
 extern "C" __global__ void solve_kernel(const T* t, Step t_stack, Step t_row, Step t_column, T* b,
                                         Step b_stack, Step b_row, Step b_column, int n,
                                         int columns, bool lower, bool unit, bool conjugated) {{
-  solve_triangle(t + blockIdx.y * t_stack, t_row, t_column, b + blockIdx.y * b_stack, b_row,
+  solve_triangle(t + blockIdx.x * t_stack, t_row, t_column, b + blockIdx.x * b_stack, b_row,
                  b_column, n, columns, lower, unit, conjugated);
 }}
 
@@ -119,12 +119,12 @@ extern "C" __global__ void jacobi_kernel(T* w, int length, T* v, int n, R tolera
 extern "C" __global__ void jacobi_round_kernel(T* w, int length, T* v, int n, R tolerance,
                                                int round, int* turned) {{
   const int even = n + (n & 1);
-  const int k = blockIdx.x * blockDim.y + threadIdx.y;
+  const int k = blockIdx.y * blockDim.y + threadIdx.y;
   if (k >= even / 2) return;
   int p, q;
   pair_of(round, k, even, &p, &q);
-  w += (long long)blockIdx.y * n * length;
-  v += (long long)blockIdx.y * n * n;
+  w += (long long)blockIdx.x * n * length;
+  v += (long long)blockIdx.x * n * n;
   if (q < n && rotate(w, length, v, n, p, q, tolerance) && threadIdx.x == 0) *turned = 1;
 }}
 """
@@ -197,7 +197,7 @@ def swap_rows(a: ndarray, swaps: ndarray, first: int, count: int) -> None:
         return
     stack, ld, step = _steps(a)
     _function(a._dtype, "swap_rows_kernel").launch(
-        (-(-columns // _COLUMN_THREADS), stacks, 1),
+        (stacks, -(-columns // _COLUMN_THREADS), 1),
         (_COLUMN_THREADS, 1, 1),
         (a, stack, ld, step, _i(columns), swaps[:, first:], _i(swaps._shape[1]), _i(count)),
     )
@@ -216,7 +216,7 @@ def solve_block(t: ndarray, b: ndarray, lower: bool, unit: bool, conjugated: boo
     """Solve ``t @ x = b`` in place of `b`, for triangles of at most `WIDTH` rows; any strides."""
     count, n, columns = b._shape
     _function(b._dtype, "solve_kernel").launch(
-        (-(-columns // _COLUMN_THREADS), count, 1),
+        (count, -(-columns // _COLUMN_THREADS), 1),
         (_COLUMN_THREADS, 1, 1),
         (t, *_steps(t), b, *_steps(b), _i(n), _i(columns), lower, unit, conjugated),
     )
@@ -289,7 +289,7 @@ def jacobi(w: ndarray, v: ndarray) -> bool:
         turned = zeros((1,), np.dtype(np.int32))
         for k in range(rounds):
             function.launch(
-                (-(-(rounds + 1) // (2 * _WARPS)), count, 1),
+                (count, -(-(rounds + 1) // (2 * _WARPS)), 1),
                 (32, _WARPS, 1),
                 (w, _i(length), v, _i(n), tolerance, _i(k), turned),
             )
