@@ -131,6 +131,24 @@ def test_the_convolutional_network(tmp_path, capsys, xp):
     assert float(found) == pytest.approx(float(said), abs=0.01)
 
 
+def test_graph(trained, tmp_path, capsys):
+    dot, svg = tmp_path / "graph.dot", tmp_path / "graph.svg"
+    assert main(["graph", str(trained), "--out", str(dot), "--loss", "--batchsize", "7"]) == 0
+    text = dot.read_text()
+    assert text.startswith("digraph") and "image: (7, 64), float32" in text
+    assert "(32, 64)" in text and "SoftmaxCrossEntropy" in text
+    assert main(["graph", "cnn", "--out", str(svg)]) == 0
+    assert svg.read_text().startswith("<svg") and "(1, 1, 8, 8)" in svg.read_text()
+    assert f"wrote {svg}" in capsys.readouterr().out
+    for arguments, message in [
+        (["cnn", "--out", "graph.txt"], "the ending is one of .dot"),
+        (["gan", "--out", str(svg)], "there are mlp, cnn"),
+        (["cnn", "--out", str(tmp_path / "nowhere" / "graph.svg")], "No such file"),
+    ]:
+        assert main(["graph", *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_wrong_folders_and_pictures(trained, tmp_path, capsys):
     def fails(argv):
         assert main(argv) == 2

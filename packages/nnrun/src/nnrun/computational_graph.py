@@ -166,8 +166,20 @@ class ComputationalGraph:
         return graph_drawing.svg(drawing) if format == "svg" else graph_drawing.png(drawing)
 
     def layers(self) -> list[int]:
-        """Return the layer of each node: below those that it was computed from."""
-        return [2 * node.rank + (not isinstance(node, VariableNode)) for node in self.nodes]
+        """Return the layer of each node: below those that it was computed from.
+
+        What was not computed, such as a parameter, is right above the first that uses it.
+        """
+        layers = [2 * node.rank + (not isinstance(node, VariableNode)) for node in self.nodes]
+        places = self.places()
+        computed = {b for _, b in places}
+        first_use: dict[int, int] = {}
+        for a, b in places:
+            if a not in computed:
+                first_use[a] = min(layers[b], first_use.get(a, layers[b]))
+        for a, layer in first_use.items():
+            layers[a] = layer - 1
+        return layers
 
     def save(self, path: str | Path) -> None:
         """Write the graph to a file, in the format that its name ends with."""

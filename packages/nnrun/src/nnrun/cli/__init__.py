@@ -1,4 +1,4 @@
-"""The command line: ``python -m nnrun train``, ``eval``, ``predict`` and ``info``.
+"""The command line: ``python -m nnrun train``, ``eval``, ``predict``, ``graph`` and ``info``.
 
 What is wrong with what the user asked for (an unknown device, a missing file) is
 one line on standard error and exit status 2, not a traceback.
@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nnrun.cli import evaluate, info, predict, train
+from nnrun.cli import evaluate, graph, info, predict, train
 from nnrun.cli.errors import UsageError
 
 __all__ = ["main"]
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m nnrun", description="Train networks.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (train, evaluate, predict, info):
+    for command in (train, evaluate, predict, graph, info):
         command.add_parser(commands)
     args = parser.parse_args(argv)
     try:

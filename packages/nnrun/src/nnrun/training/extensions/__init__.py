@@ -1,6 +1,7 @@
 """What a trainer can do between updates: evaluate, log, print, draw, save, adjust."""
 
 from nnrun.training.extensions import snapshot_writers
+from nnrun.training.extensions.dump_graph import DumpGraph, dump_graph
 from nnrun.training.extensions.evaluator import Evaluator
 from nnrun.training.extensions.fail_on_nonnumber import FailOnNonNumber
 from nnrun.training.extensions.log_report import LogReport
@@ -27,6 +28,7 @@ from nnrun.training.extensions.variable_statistics_plot import VariableStatistic
 
 __all__ = [
     "CosineShift",
+    "DumpGraph",
     "Evaluator",
     "ExponentialShift",
     "FailOnNonNumber",
@@ -44,6 +46,7 @@ __all__ = [
     "TensorBoardReport",
     "VariableStatisticsPlot",
     "WarmupShift",
+    "dump_graph",
     "observe_lr",
     "observe_value",
     "snapshot",
