@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         kl_divergence as kl_divergence,
         register_kl as register_kl,
     )
+    from nnrun.functions.elementwise import elementwise_function as elementwise_function
     from nnrun.runtime_info import print_runtime_info as print_runtime_info
 
 # isort: on
@@ -124,6 +125,7 @@ _LATER = (
 _LATER_NAMES = {
     "Distribution": "nnrun.distribution",
     "cross_entropy": "nnrun.distribution",
+    "elementwise_function": "nnrun.functions.elementwise",
     "kl_divergence": "nnrun.distribution",
     "print_runtime_info": "nnrun.runtime_info",
     "register_kl": "nnrun.distribution",
