@@ -152,8 +152,9 @@ class Descriptor:
         self.holds: tuple[Descriptor, ...] = ()
         self._destroy = destroy
 
-    def __del__(self) -> None:
-        if not sys.is_finalizing():
+    # A default: the module's own names may be gone by the time that this is called last.
+    def __del__(self, _ending: Any = sys.is_finalizing) -> None:
+        if not _ending():
             self._destroy(self.value)
 
 

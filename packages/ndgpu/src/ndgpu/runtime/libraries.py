@@ -141,10 +141,11 @@ class Owned:
         self.stream: int | None = None
         self._destroy = destroy
 
-    def __del__(self) -> None:
+    # Defaults: the module's own names may be gone by the time that this is called last.
+    def __del__(self, _ending: Any = sys.is_finalizing, _context: Any = context) -> None:
         # Neither while the interpreter ends nor in a forked child is there a driver to ask.
-        if not sys.is_finalizing() and context.life.usable:
-            with context.entered(self.device_id):
+        if not _ending() and _context.life.usable:
+            with _context.entered(self.device_id):
                 self._destroy(self.value)
 
 
