@@ -1,4 +1,4 @@
-"""Saving and loading the state of NumPy's random generators without pickling it."""
+"""Saving and loading the states of random generators without pickling them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["serialize_random_state"]
+__all__ = ["serialize_device_random_state", "serialize_random_state"]
+
+_WORD = 1 << 64
 
 
 def serialize_random_state(serializer: Any, random: Any) -> None:
@@ -37,3 +39,34 @@ def serialize_random_state(serializer: Any, random: Any) -> None:
     except KeyError:
         return
     random.set_state(("MT19937", keys, int(position), int(gauss[0]), float(gauss[1])))
+
+
+def serialize_device_random_state(serializer: Any, random: Any) -> None:
+    """Save the state of ndgpu's generator, or set it to a saved one.
+
+    Parameters
+    ----------
+    serializer : Serializer or Deserializer
+        As for `serialize_random_state`.
+    random : module ndgpu.random
+        Its functions share one counter-based generator: a key, and how far it has counted.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> saved = {}
+    >>> serialize_device_random_state(lambda k, v: saved.setdefault(k, v), ndgpu.random)
+    >>> sorted(saved)
+    ['random_counter', 'random_key']
+    """
+    generator = random.get_random_state()
+    whole = generator.get_state()
+    state = whole["state"]
+    try:
+        low, high = state["counter"] % _WORD, state["counter"] // _WORD
+        words = serializer("random_counter", np.array([low, high], np.uint64))
+        key = serializer("random_key", np.uint64(state["key"]))
+    except KeyError:
+        return
+    counter = int(words[0]) + int(words[1]) * _WORD
+    generator.set_state({**whole, "state": {"counter": counter, "key": int(key)}})

@@ -25,7 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.iterators.random_state import serialize_random_state
+from nnrun.iterators.random_state import (
+    serialize_device_random_state,
+    serialize_random_state,
+)
 from nnrun.reporter import Reporter
 from nnrun.serializer import Deserializer
 from nnrun.training.extension import Extension
@@ -284,6 +287,11 @@ class Trainer:
                 raise first
             traceback.print_exception(first)
 
+    def _device_modules(self) -> set[Any]:
+        """The array modules of the models, NumPy left out."""
+        targets = [o.target for o in self.updater.get_all_optimizers().values()]
+        return {target.xp for target in targets if target is not None} - {np}
+
     def serialize(self, serializer: Any) -> None:
         """Save or load the whole training.
 
@@ -303,6 +311,8 @@ class Trainer:
                     if not isinstance(serializer, Deserializer):
                         raise
         serialize_random_state(serializer["numpy_random"], np.random)
+        for module in self._device_modules():
+            serialize_device_random_state(serializer["device_random"], module.random)
         if self._started_at is None or self._final_elapsed is not None:
             elapsed = self._final_elapsed or self._elapsed_before
         else:
