@@ -1,9 +1,9 @@
 """What is drawn on a device goes on in a resumed training where it stopped."""
 
-import ndgpu
 import numpy as np
 import pytest
 
+import ndgpu
 import nnrun
 import nnrun.functions as F
 import nnrun.links as L

@@ -290,7 +290,7 @@ class Trainer:
     def _device_modules(self) -> set[Any]:
         """The array modules of the models, NumPy left out."""
         targets = [o.target for o in self.updater.get_all_optimizers().values()]
-        return {target.xp for target in targets if target is not None} - {np}
+        return {target.xp for target in targets if hasattr(target, "xp")} - {np}
 
     def serialize(self, serializer: Any) -> None:
         """Save or load the whole training.
