@@ -432,7 +432,7 @@ def __getattr__(name: str) -> _typing.Any:
     if name == "bfloat16":
         # ml_dtypes is imported only where it is asked for.
         return _importlib.import_module("ml_dtypes").bfloat16
-    if name in ("cudnn", "polynomial", "special", "testing", "typing"):
+    if name in ("cudnn", "polynomial", "scipy", "special", "testing", "typing"):
         return _importlib.import_module(f"ndgpu.{name}")
     if name == "jit":
         return _importlib.import_module("ndgpu.jit")  # few programs need the translator
