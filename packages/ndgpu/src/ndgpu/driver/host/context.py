@@ -32,11 +32,11 @@ os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_
 
 
 def holds_lock() -> bool:
-    """Whether the calling thread has `lock`: it is a finaliser in the midst of somebody's use.
+    """Whether the calling thread has `lock`, or compiles: it is a finaliser in the midst of that.
 
-    What other threads might need the lock for, it must not wait for.
+    What other threads might need the lock or the compiler for, it must not wait for.
     """
-    return lock._is_owned()  # type: ignore[attr-defined]
+    return thread.compiling or lock._is_owned()  # type: ignore[attr-defined]
 
 
 _handles = itertools.count(0x10_0000, 0x10)
@@ -172,6 +172,7 @@ class _Thread(threading.local):
     )
     stack: tuple[Context, ...] = ()
     streams: Any = None  # see `stream.find_stream`
+    compiling = False  # it has the compiler, which is for one thread at a time
 
 
 thread = _Thread()

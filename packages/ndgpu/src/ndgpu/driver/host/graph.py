@@ -94,8 +94,9 @@ def _native() -> tuple[Any, int]:
     """The function that works through a list, and the address of the one that calls C."""
     from ndgpu.driver.host.compiler import llvm
 
-    run = llvm.load_object(llvm.object_code(_RUN), "ndgpu_graph_run")
-    call = llvm.load_object(llvm.object_code(_CALL), "ndgpu_graph_call")
+    with launch.compiling():
+        run = llvm.load_object(llvm.object_code(_RUN), "ndgpu_graph_run")
+        call = llvm.load_object(llvm.object_code(_CALL), "ndgpu_graph_call")
     prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
     return prototype(run), call
 

@@ -10,12 +10,14 @@ over threads (`workers`).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import random
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from cuda.bindings.driver import CUresult
@@ -29,7 +31,7 @@ from ndgpu.driver.host.queues import Work
 from ndgpu.driver.host.results import OK, fail
 from ndgpu.driver.host.stream import bad_stream, find_stream
 
-__all__ = ["Plan", "Progress", "cuLaunchKernel", "failed", "node_of", "plan_of", "run"]
+__all__ = ["Plan", "Progress", "compiling", "cuLaunchKernel", "failed", "node_of", "plan_of", "run"]
 
 _INVALID = CUresult.CUDA_ERROR_INVALID_VALUE
 
@@ -127,7 +129,7 @@ class Plan:
         The thread that runs the first launch does this, not the one that asked for it: that one
         goes on to its next kernel, and to NVRTC, meanwhile.
         """
-        with _compiling:
+        with compiling():
             if self.native is None:
                 from ndgpu.driver.host.compiler import PtxError
 
@@ -197,6 +199,21 @@ for _lock in (_compiling, _planning):
         after_in_parent=_lock.release,
         after_in_child=_lock.release,
     )
+
+
+@contextlib.contextmanager
+def compiling() -> Iterator[None]:
+    """Have the compiler for this thread alone.
+
+    A finaliser that the compiler's work brings about does not wait for work of a stream, which
+    might wait for the compiler.
+    """
+    with _compiling:
+        before, thread.compiling = thread.compiling, True
+        try:
+            yield
+        finally:
+            thread.compiling = before
 
 
 def _refusal(function: Function, geometry: tuple[int, ...]) -> tuple | None:
