@@ -63,6 +63,24 @@ def test_saving(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mlp.h5", "mlp.npz"]
 
 
+def test_debugging(device, capsys):
+    found, times, graph = load("talk_debugging").main(device)
+    assert "`W` has 4 inputs but `x` has 5" in found["shape"]
+    assert "undefined_name" in found["backward"]
+    assert "y = Broken().apply((x,))[0]  # this line" in found["backward"]
+    assert found["nan"].startswith("NaN in output 0 of log.forward")
+    assert times["Linear"]["occurrence"] >= 4
+    assert "hidden units: (2, 3) float32" in capsys.readouterr().out
+    assert graph.nodes[0].shape == ()
+
+
+def test_dynamic():
+    used, losses, deepest = load("talk_dynamic").main()
+    assert len(set(used)) > 1
+    assert np.mean(losses[-40:]) < np.mean(losses[:40]) / 2
+    assert deepest == 20
+
+
 def test_every_example_of_the_talk_is_tested():
     names = {p.stem.removeprefix("talk_") for p in EXAMPLES.glob("talk_*.py")}
     assert names == {

@@ -1,4 +1,4 @@
-"""What debug mode adds: NaN checks, and the user's line behind each function.
+"""What debug mode adds: checks for NaN and of dtypes, and the user's line behind each function.
 
 Nothing here runs unless ``nnrun.config.debug`` is set, except `explain`, which
 runs when a backward has already failed.
@@ -39,7 +39,13 @@ def caller(depth: int = 3) -> list[str]:
 
 
 def check_finite(node: FunctionNode, what: str, arrays: Sequence[Any]) -> None:
-    """Raise `RuntimeError` if an array holds NaN, naming function and array."""
+    """Raise `RuntimeError` if an array holds NaN, naming function and array.
+
+    Gradients (of the inputs wanted) must have the dtypes of the inputs too, else
+    `TypeError` is raised.
+    """
+    if what == "backward":
+        _check_dtypes(node, arrays)
     for i, x in enumerate(arrays):
         if x is not None and x.dtype.kind in "fc":
             xp = get_array_module(x)
@@ -48,6 +54,18 @@ def check_finite(node: FunctionNode, what: str, arrays: Sequence[Any]) -> None:
                 error = RuntimeError(f"NaN in {kind} {i} of {node.label}.{what} (shape {x.shape})")
                 explain(node, error)
                 raise error
+
+
+def _check_dtypes(node: FunctionNode, grads: Sequence[Any]) -> None:
+    for i, g in zip(node._targets, grads, strict=True):
+        wanted = node.inputs[i].dtype
+        if g is not None and wanted is not None and g.dtype != wanted:
+            error = TypeError(
+                f"{node.label}.backward: the gradient of input {i} is {g.dtype} but the input "
+                f"is {wanted}"
+            )
+            explain(node, error)
+            raise error
 
 
 def explain(node: FunctionNode, error: BaseException) -> None:
