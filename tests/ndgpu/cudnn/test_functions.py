@@ -30,7 +30,11 @@ def fake(monkeypatch):
 
 @pytest.fixture(params=["cudnn", "own"])
 def way(request):
-    """With the fake cuDNN, then without any."""
+    """With cuDNN (the fake one, or on a GPU the real one), then without any."""
+    if request.param == "cudnn" and ndgpu.cuda.kind() != "host":
+        if not cudnn.available():
+            pytest.skip("there is no cuDNN")
+        return "real"
     if request.param == "cudnn":
         return request.getfixturevalue("fake")
     request.getfixturevalue("monkeypatch").setattr(binding, "current", lambda: None)

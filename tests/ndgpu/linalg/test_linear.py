@@ -94,7 +94,7 @@ def way(request, monkeypatch):
         monkeypatch.setattr(epilogues, "_library", lambda device: None)
         return None
     if ndgpu.cuda.kind() != "host":
-        pytest.skip("the processor cannot read this device's memory")
+        return None  # what the device has
     fake = FakeCuBlasLt()
     library = cublaslt.CuBlasLt(fake)
     monkeypatch.setattr(epilogues, "_library", lambda device: library)

@@ -127,6 +127,8 @@ def from_lu(lu: ndarray, swaps: ndarray) -> tuple[ndarray, ndarray]:
 class KernelSolver:
     """The decompositions of a stack by kernels; see `ndgpu.linalg.solvers.Solver`."""
 
+    widens = False
+
     # -- LU ---------------------------------------------------------------------------
 
     def lu(self, a: ndarray) -> tuple[ndarray, ndarray, ndarray]:

@@ -35,6 +35,8 @@ def _taken(values: Any, dtype: np.dtype) -> ndarray:
 class LapackSolver:
     """The decompositions of a stack by NumPy; see `ndgpu.linalg.solvers.Solver`."""
 
+    widens = True
+
     def solve(self, a: ndarray, b: ndarray) -> ndarray:
         """Solve ``a @ x = b``."""
         return _taken(np.linalg.solve(_given(a), _given(b)), b._dtype)

@@ -33,7 +33,14 @@ class Solver(Protocol):
     Arguments are stacks (count, rows, columns) of float32, float64, complex64 or
     complex128, with any strides and no axis of length zero; they are left as they are.
     Results are stacks as well.
+
+    Attributes
+    ----------
+    widens : bool
+        Whether float32 is computed in float64, as NumPy does: what is negligible depends on it.
     """
+
+    widens: bool
 
     def solve(self, a: ndarray, b: ndarray) -> ndarray:
         """Solve ``a @ x = b``; `LinAlgError` if a matrix is singular."""

@@ -336,11 +336,9 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[ndarray, ndarray, Any, nda
         raise LinAlgError("Incompatible dimensions")
     dtype = common_dtype(a, b)
     real = real_dtype(dtype)
-    # As NumPy, which computes in double whatever comes.
-    epsilon = float(np.finfo(np.float64).eps)
-    limit = epsilon * max(m, n) if rcond is None else float(rcond)
-    if limit < 0 or (rcond is None and real.itemsize == 4):
-        limit = float(np.finfo(real).eps) * max(m, n)
+    limit = -1.0 if rcond is None else float(rcond)
+    if limit < 0:
+        limit = _roundoff(dtype) * max(m, n)
     a, right = casts.astype(a, dtype, copy=False), casts.astype(right, dtype, copy=False)
     u, s, vh = svd(a, full_matrices=False)
     kept = TABLE["greater"](s, TABLE["multiply"](limit, s[:1]))
@@ -360,6 +358,12 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[ndarray, ndarray, Any, nda
     return x, residuals, rank, s
 
 
+def _roundoff(dtype: np.dtype) -> float:
+    """The machine precision in which matrices of a dtype are decomposed on this device."""
+    wide = solvers.current().widens
+    return float(np.finfo(np.float64 if wide else real_dtype(dtype)).eps)
+
+
 def _adjoint(a: ndarray) -> ndarray:
     return TABLE["conjugate"](a.mT) if a._dtype.kind == "c" else a.mT
 
@@ -374,8 +378,9 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _not
     ----------
     a : array-like, (..., m, n)
     rcond, rtol : array-like, optional
-        Singular values up to this part of the largest count as zero: 1e-15 by default,
-        and the machine precision times ``max(m, n)`` for ``rtol=None``. One of the two.
+        Singular values up to this part of the largest count as zero: 1e-15 by default
+        (more for float32 where it is not computed in float64), and the machine precision
+        times ``max(m, n)`` for ``rtol=None``. One of the two.
     hermitian : bool
         Whether the matrices are Hermitian, which takes an easier decomposition.
 
@@ -399,7 +404,10 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _not
     a = asarray(a)
     if rcond is None:
         if rtol is _not_given:
-            rcond = 1e-15
+            dtype = common_dtype(a)
+            # Where float32 is not computed in float64, 1e-15 of the largest is noise.
+            single = real_dtype(dtype).itemsize == 4 and not solvers.current().widens
+            rcond = _roundoff(dtype) * max(a._shape[-2:]) if single else 1e-15
         elif rtol is None:
             rcond = max(a._shape[-2:]) * float(np.finfo(common_dtype(a)).eps)
         else:
