@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from ndgpu.core.methods import Methods as _Base
+else:
+    _Base = object
+
 __all__ = ["Attached"]
 
 
-class Attached:  # noqa: PLW1641 - the array class says that it has no hash
+class Attached(_Base):  # noqa: PLW1641 - the array class says that it has no hash
     """Base of the array class: nothing when the program runs."""
 
     __slots__ = ()

@@ -51,7 +51,7 @@ def resolved(
         # NumPy adds integers up in at least its default integer.
         wide = as_dtype(getattr(np, name).reduce(np.zeros(1, a._dtype)).dtype)
         return (wide, wide, wide)
-    found = function._twin.resolve_dtypes((given, a._dtype, given), **options)
+    found = function._twin.resolve_dtypes((given, a._dtype, None), **options)
     loop = tuple([as_dtype(d) for d in found])
     # A walk along elements that gives results on the way takes both operands of one dtype.
     if loop[0] != loop[2] or (method != "reduce" and loop[0] != loop[1]):
@@ -208,7 +208,7 @@ def reduce(
     a = asarray(array)
     row = self._row.reduce
     truth = row in ("any", "all")
-    loop = (_BOOL,)
+    loop: tuple[np.dtype, ...] = (_BOOL,)
     if not truth or dtype is not None:
         loop = resolved(self, "reduce", a, dtype, out)
     if initial is None and (0 in a._shape or where is not True):
