@@ -10,6 +10,7 @@ import pytest
 import ndgpu as xp
 from ndgpu import cuda, driver
 from ndgpu.cuda import runtime
+from ndgpu.cuda.properties import PROPERTIES
 
 
 def test_all_names_are_there():
@@ -49,9 +50,9 @@ def test_properties_agree_with_the_attributes():
     assert len(properties["uuid"]) == 16
 
 
-@pytest.mark.parametrize("name", sorted(runtime._PROPERTIES))
+@pytest.mark.parametrize("name", sorted(PROPERTIES))
 def test_a_property_is_an_attribute_of_cuda(name):
-    member = f"CU_DEVICE_ATTRIBUTE_{runtime._PROPERTIES[name]}"
+    member = f"CU_DEVICE_ATTRIBUTE_{PROPERTIES[name]}"
     assert hasattr(driver.CUdevice_attribute, member)
 
 

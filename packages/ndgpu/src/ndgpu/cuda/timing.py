@@ -6,7 +6,6 @@ processor by its clock around the call, each device by events before and after i
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import time
@@ -177,7 +176,7 @@ def _record(devices: tuple[int, ...], events: list[Event]) -> None:
             event.record(get_current_stream())
 
 
-class time_range(contextlib.ContextDecorator):
+class time_range:
     """A range that profilers show: around a ``with`` block, or each call of a function.
 
     Parameters

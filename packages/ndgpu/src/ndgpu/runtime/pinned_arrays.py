@@ -40,8 +40,9 @@ def empty_pinned(shape: Any, dtype: Any = float, order: str = "C") -> np.ndarray
     shape = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
     dtype = np.dtype(dtype)
     count = math.prod(shape)
-    memory = alloc_pinned_memory(count * dtype.itemsize)
-    return np.ndarray(shape, dtype, memory, order=order)  # type: ignore[call-overload]
+    memory: Any = alloc_pinned_memory(count * dtype.itemsize)
+    as_given: Any = order
+    return np.ndarray(shape, dtype, memory, order=as_given)
 
 
 def zeros_pinned(shape: Any, dtype: Any = float, order: str = "C") -> np.ndarray:

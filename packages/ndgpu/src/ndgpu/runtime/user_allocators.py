@@ -53,6 +53,7 @@ class PythonFunctionAllocator:
     ...     array = xp.zeros(100)
     >>> log
     [800]
+    >>> del array
     """
 
     def __init__(
@@ -104,8 +105,10 @@ class CFunctionAllocator:
     >>> free = free_type(lambda param, address, device: cuda.runtime.free(address))
     >>> addresses = (ctypes.cast(function, ctypes.c_void_p).value for function in (malloc, free))
     >>> allocator = cuda.CFunctionAllocator(0, *addresses, owner=(malloc, free))
-    >>> allocator.malloc(64).mem.size
+    >>> pointer = allocator.malloc(64)
+    >>> pointer.mem.size
     64
+    >>> del pointer
     """
 
     def __init__(self, param: int, malloc_func: int, free_func: int, owner: object) -> None:
