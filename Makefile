@@ -33,7 +33,7 @@ SYSTEM_PYTHON ?= python3
 MANIFESTS := packages/ndgpu/pyproject.toml packages/nnrun/pyproject.toml requirements-dev.txt \
 	constraints/common.txt constraints/cuda12.txt constraints/cuda13.txt
 
-.PHONY: help setup train test test-nightly lint format bench cache-faults gpu-check check-sources check-cuda13 check-peers check-vendor clean
+.PHONY: help setup train test test-nightly lint format bench bench-compare cache-faults gpu-check check-sources check-cuda13 check-peers check-vendor clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -100,6 +100,10 @@ format: $(READY)
 
 bench: $(READY)
 	$(RUN) -m benchmarks $(BENCH_ARGS)
+
+# make bench-compare OLD=benchmarks/results/a.json NEW=benchmarks/results/b.json
+bench-compare: $(READY)
+	$(RUN) -m benchmarks.compare $(OLD) $(NEW)
 
 ROUNDS ?= 200
 cache-faults: $(READY)

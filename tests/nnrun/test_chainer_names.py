@@ -27,10 +27,30 @@ LEFT_OUT = {
 }
 MODULES = {
     "chainer": "nnrun",
+    "convert": "nnrun.dataset.convert",
+    "extensions": "nnrun.training.extensions",
+    "snapshot_writers": "nnrun.training.extensions.snapshot_writers",
+    "triggers": "nnrun.training.triggers",
+    "updaters": "nnrun.training.updaters",
     "cuda": "nnrun.backends.cuda",
     "type_check": "nnrun.utils.type_check",
 }
 MAIN = ("chainer", "functions", "links", "initializers", "distributions")
+# What trains, and what is trained with.
+TRAINING = (
+    "optimizers",
+    "optimizer_hooks",
+    "serializers",
+    "dataset",
+    "convert",
+    "datasets",
+    "iterators",
+    "training",
+    "extensions",
+    "snapshot_writers",
+    "triggers",
+    "updaters",
+)
 
 
 def here(module):
@@ -44,9 +64,10 @@ def test_a_name_is_here_or_left_out(module):
     assert set(NAMES[module]) - here(module) == without
 
 
-def test_nine_tenths_are_here():
-    total = sum(len(NAMES[module]) for module in MAIN)
-    assert sum(len(here(module)) for module in MAIN) / total > 0.95
+@pytest.mark.parametrize(("modules", "share"), [(MAIN, 0.95), (TRAINING, 0.9)])
+def test_nine_tenths_are_here(modules, share):
+    total = sum(len(NAMES[module]) for module in modules)
+    assert sum(len(here(module)) for module in modules) / total > share
 
 
 def test_reasons_are_of_names():
@@ -64,12 +85,17 @@ PASSED_ON = re.compile(
 OTHERWISE = {
     "functions.maximum": "the second operand and all further ones are one list",
     "functions.minimum": "the second operand and all further ones are one list",
+    "datasets.TextDataset": "lines end as Python's files of bytes end them: no `newline`",
+    "datasets.get_svhn": "the 531,131 further pictures take 1.6 GB at once: no `add_extra`",
+    "iterators.MultiprocessIterator": "workers hold nothing that grows: no `maxtasksperchild`",
+    "snapshot_writers.ProcessQueueWriter": "who writes is the class's business: no `task`",
+    "snapshot_writers.ThreadQueueWriter": "who writes is the class's business: no `task`",
 }
 
 
-@pytest.mark.parametrize("module", ["functions", "links", "initializers", "distributions"])
+@pytest.mark.parametrize("module", [*MAIN[1:], *TRAINING])
 def test_chainers_arguments_are_taken_by_name(module):
-    found = importlib.import_module(f"nnrun.{module}")
+    found = importlib.import_module(MODULES.get(module, f"nnrun.{module}"))
     missing = {}
     for place, names in PARAMETERS.items():
         where, _, name = place.partition(".")

@@ -63,7 +63,7 @@ def test_text(tmp_path):
     both = TextDataset([tmp_path / "a", tmp_path / "b"], ["utf-8", "latin-1"])
     assert both[2] == ("zwölf", "twelve ½")
     kept = TextDataset(
-        [tmp_path / "a", tmp_path / "b"], ["utf-8", "latin-1"], lambda a, b: len(a) == 4
+        [tmp_path / "a", tmp_path / "b"], ["utf-8", "latin-1"], "replace", lambda a, b: len(a) == 4
     )
     assert kept[:] == [("eins", "one"), ("ende", "end")]
     with MultiprocessIterator(single, 4, shuffle=False, n_processes=2) as iterator:

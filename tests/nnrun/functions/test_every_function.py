@@ -6,6 +6,7 @@ reason.
 """
 
 import pathlib
+import re
 import runpy
 import types
 from collections.abc import Callable
@@ -199,6 +200,30 @@ def test_an_empty_batch(name):
             assert g is None or g.shape == x.shape
         return
     pytest.fail("\n".join(errors))
+
+
+def spoilt(case: FunctionCase) -> list[list[np.ndarray]]:
+    """A row's inputs, made not to fit in a few ways."""
+    first, *rest = case.inputs
+    ways = [[np.zeros(()), *rest], [np.zeros((*first.shape, 1, 1, 1, 1, 1, 1)), *rest]]
+    if rest:
+        second = rest[0]
+        ways.append([first, np.zeros(second.shape[1:]), *rest[1:]])
+        if second.ndim:
+            ways.append([first, np.concatenate([second, second], -1), *rest[1:]])
+    return ways
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_does_not_fit_is_an_error_that_says_so(name):
+    """Where a shape is refused, by an error that names a function and what it was given."""
+    for inputs in spoilt(CASES[name][0]):
+        try:
+            CASES[name][0].function(*[Variable(x) for x in inputs])
+        except (ValueError, TypeError, IndexError) as error:
+            told = "\n".join([str(error), *getattr(error, "__notes__", ())])
+            assert re.search(r"^\w+: |^in [\w ]+, applied to |`\w+`", told, re.MULTILINE), told
 
 
 def test_decompositions_on_a_device():

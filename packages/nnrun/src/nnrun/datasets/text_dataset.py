@@ -24,6 +24,8 @@ class TextDataset(DatasetMixin):
         One file gives lines; several, of as many lines each, give tuples of lines.
     encoding : str or sequence of str, default 'utf-8'
         Of the files.
+    errors : str, default 'strict'
+        What becomes of bytes that are no text, as for ``bytes.decode``.
     filter_func : callable, optional
         Called with an example (``filter_func(*lines)``); those it is false for are left out.
 
@@ -46,6 +48,7 @@ class TextDataset(DatasetMixin):
         self,
         paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         encoding: str | Sequence[str] = "utf-8",
+        errors: str = "strict",
         filter_func: Callable[..., bool] | None = None,
     ) -> None:
         self._single = isinstance(paths, (str, os.PathLike))
@@ -57,6 +60,7 @@ class TextDataset(DatasetMixin):
             raise ValueError(
                 f"TextDataset: {count} files and {len(self._encodings)} encodings were given"
             )
+        self._errors = errors
         self._starts = [_line_starts(path) for path in self._paths]
         lengths = {path: len(s) for path, s in zip(self._paths, self._starts, strict=True)}
         if len(set(lengths.values())) > 1:
@@ -80,7 +84,7 @@ class TextDataset(DatasetMixin):
             # Opened each time: a position shared with other threads or processes is wrong.
             with open(path, "rb") as file:
                 file.seek(int(starts[i]))
-                lines.append(file.readline().decode(encoding).rstrip("\r\n"))
+                lines.append(file.readline().decode(encoding, self._errors).rstrip("\r\n"))
         return tuple(lines)
 
 

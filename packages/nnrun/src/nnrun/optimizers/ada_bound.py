@@ -138,13 +138,9 @@ class AdaBound(Adam):
         weight_decay_rate: float = 0.0,
         amsbound: bool = False,
     ) -> None:
-        super().__init__(alpha, beta1, beta2, eps, eta, weight_decay_rate, amsbound)
-        self.hyperparam.final_lr = final_lr
-        self.hyperparam.gamma = gamma
-
-    def create_update_rule(self) -> AdaBoundRule:
-        """Return a new rule for one parameter."""
-        return AdaBoundRule(self.hyperparam)
+        super().__init__(
+            alpha, beta1, beta2, eps, eta, weight_decay_rate, amsbound, True, final_lr, gamma
+        )
 
 
 class AMSBound(AdaBound):

@@ -120,6 +120,11 @@ class Adam(GradientMethod):
         By how much of itself a parameter shrinks at each step, times `eta`.
     amsgrad : bool
         Scale by the largest mean so far.
+    adabound : bool
+        Bound each element's learning rate: what `AdaBound` does, which says what `final_lr` and
+        `gamma` are.
+    final_lr, gamma : float
+        Of the bounds.
 
     Examples
     --------
@@ -151,14 +156,24 @@ class Adam(GradientMethod):
         eta: float = 1.0,
         weight_decay_rate: float = 0.0,
         amsgrad: bool = False,
+        adabound: bool = False,
+        final_lr: float = 0.1,
+        gamma: float = 1e-3,
     ) -> None:
         super().__init__()
         hp = self.hyperparam
         hp.alpha, hp.beta1, hp.beta2, hp.eps = alpha, beta1, beta2, eps
         hp.eta, hp.weight_decay_rate, hp.amsgrad = eta, weight_decay_rate, amsgrad
+        self._bounded = adabound
+        if adabound:
+            hp.final_lr, hp.gamma = final_lr, gamma
 
     def create_update_rule(self) -> AdamRule:
         """Return a new rule for one parameter."""
+        if self._bounded:
+            from nnrun.optimizers.ada_bound import AdaBoundRule  # it is an AdamRule itself
+
+            return AdaBoundRule(self.hyperparam)
         return AdamRule(self.hyperparam)
 
     @property

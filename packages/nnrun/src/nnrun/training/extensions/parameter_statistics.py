@@ -39,6 +39,8 @@ class ParameterStatistics(Extension):
         Whether values, and gradients, are reported.
     prefix : str, optional
         Put before each name.
+    trigger : tuple or callable, default (1, 'epoch')
+        When they are reported.
     skip_nan_params : bool, default False
         Whether arrays with NaN in them are left out.
 
@@ -72,8 +74,10 @@ class ParameterStatistics(Extension):
         report_params: bool = True,
         report_grads: bool = True,
         prefix: str | None = None,
+        trigger: Any = (1, "epoch"),
         skip_nan_params: bool = False,
     ) -> None:
+        self.trigger = trigger
         self._links = list(links) if isinstance(links, (list, tuple)) else [links]
         if isinstance(statistics, str):
             if statistics != "default":
