@@ -1,7 +1,7 @@
 """What debug mode adds: checks for NaN and of dtypes, and the user's line behind each function.
 
-Nothing here runs unless ``nnrun.config.debug`` is set, except `explain`, which
-runs when a backward has already failed.
+Nothing here runs unless ``nnrun.config.debug`` is set, except `explain` and
+`explain_forward`, which run when a backward or a forward has already failed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nnrun.backend import get_array_module
 if TYPE_CHECKING:
     from nnrun.core.function_node import FunctionNode
 
-__all__ = ["caller", "check_finite", "explain"]
+__all__ = ["caller", "check_finite", "explain", "explain_forward"]
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 
@@ -66,6 +66,12 @@ def _check_dtypes(node: FunctionNode, grads: Sequence[Any]) -> None:
             )
             explain(node, error)
             raise error
+
+
+def explain_forward(node: FunctionNode, arrays: Sequence[Any], error: BaseException) -> None:
+    """Add to `error`, raised in a forward, a note of the function and of its inputs."""
+    given = ", ".join(f"{x.dtype} {x.shape}" for x in arrays)
+    error.add_note(f"in {node.label}, applied to {given}")
 
 
 def explain(node: FunctionNode, error: BaseException) -> None:

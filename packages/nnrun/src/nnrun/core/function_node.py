@@ -238,11 +238,15 @@ class FunctionNode:
         hooks = hooks_of(self) if watched.hooks or self._hooks else ()
         for hook in hooks:
             hook.forward_preprocess(self, arrays)
-        if kind is np.ndarray or is_current(arrays[0]):
-            outputs = self.forward(arrays)
-        else:
-            with get_device_from_array(arrays[0]):
+        try:
+            if kind is np.ndarray or is_current(arrays[0]):
                 outputs = self.forward(arrays)
+            else:
+                with get_device_from_array(arrays[0]):
+                    outputs = self.forward(arrays)
+        except Exception as error:
+            debug.explain_forward(self, arrays, error)
+            raise
         for hook in hooks:
             hook.forward_postprocess(self, arrays)
         if type(outputs) is not tuple:

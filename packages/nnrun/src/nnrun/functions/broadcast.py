@@ -120,6 +120,11 @@ def sum_to(x: Variable | Array, shape: Sequence[int]) -> Variable:
     -------
     Variable
 
+    Raises
+    ------
+    ValueError
+        If `shape` can't be broadcast so.
+
     Examples
     --------
     >>> import numpy as np, nnrun.functions as F
@@ -129,4 +134,7 @@ def sum_to(x: Variable | Array, shape: Sequence[int]) -> Variable:
     shape = tuple(shape)
     if x.shape == shape:
         return as_variable(x)
+    tail = x.shape[x.ndim - len(shape) :] if len(shape) <= x.ndim else None
+    if tail is None or any(n not in (1, m) for n, m in zip(shape, tail, strict=True)):
+        raise ValueError(f"sum_to: {shape} can't be broadcast to the shape of `x`, {x.shape}")
     return SumTo(shape).apply((x,))[0]

@@ -21,7 +21,7 @@ Array = Any
 def _check(name: str, cost: Any, xs: Sequence[Any]) -> None:
     if not xs:
         raise ValueError(f"{name}: `xs` is empty; there must be one step at least")
-    k = cost.shape[0]
+    k = cost.shape[0] if cost.ndim else 0
     if cost.shape != (k, k):
         raise ValueError(f"{name}: `cost` must be a square matrix (cost.shape={cost.shape})")
     sizes = [len(x) for x in xs]

@@ -69,6 +69,9 @@ def bilinear(
     given = [v is not None for v in (V1, V2, b)]
     if any(given) and not all(given):
         raise ValueError("bilinear: either all of `V1`, `V2` and `b` must be given or none")
+    for name, e in (("e1", e1), ("e2", e2)):
+        if not e.ndim:
+            raise ValueError(f"bilinear: `{name}` must have a batch axis ({name}.shape=())")
     e1, e2 = (
         reshape(e, (e.shape[0], math.prod(e.shape[1:]))) for e in (as_variable(e1), as_variable(e2))
     )

@@ -182,6 +182,11 @@ def transpose_sequence(xs: Sequence[Variable | Array]) -> tuple[Variable, ...]:
     >>> F.transpose_sequence([np.array([1.0, 2.0]), np.array([3.0])])
     (variable([1., 3.]), variable([2.]))
     """
+    if len({x.shape[1:] for x in xs}) > 1 or any(not x.ndim for x in xs):
+        raise ValueError(
+            "transpose_sequence: sequences must agree in all axes but the first, and have shapes "
+            f"{[x.shape for x in xs]}"
+        )
     lengths = [x.shape[0] for x in xs]
     if sorted(lengths, reverse=True) != lengths:
         raise ValueError(f"transpose_sequence: lengths must not grow, and are {lengths}")
@@ -248,7 +253,11 @@ def scatter_add(a: Variable | Array, slices: Any, b: Variable | Array) -> Variab
     if isinstance(slices, list):
         slices = np.asarray(slices)
     index = tuple(as_array(s) for s in slices) if isinstance(slices, tuple) else as_array(slices)
-    wanted = np.shape(as_array(a)[index])
+    try:
+        wanted = np.shape(as_array(a)[index])
+    except IndexError as error:
+        error.add_note(f"in scatter_add, applied to `a` of shape {a.shape}")
+        raise
     if b.shape != wanted:
         raise ValueError(f"scatter_add: `b` must have shape {wanted}, not {b.shape}")
     return ScatterAdd(index).apply((a, b))[0]

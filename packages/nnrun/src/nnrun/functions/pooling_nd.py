@@ -173,7 +173,9 @@ def _spread(
     name: str, x: Any, ksize: Any, stride: Any, pad: Any, outsize: Any, cover_all: bool
 ) -> WindowsND:
     """The windows whose number is the shape of `x`."""
-    n = max(x.ndim - 2, 1)
+    n = x.ndim - 2
+    if n < 1:
+        raise ValueError(f"{name}: `x` must have axes after batch and channels (x.shape={x.shape})")
     k = tuple_of(ksize, n, f"{name}: `ksize`")
     s = k if stride is None else tuple_of(stride, n, f"{name}: `stride`")
     p = tuple_of(pad, n, f"{name}: `pad`")

@@ -8,7 +8,7 @@ from nnrun.backend import get_array_module, get_device_from_array
 from nnrun.core import FunctionNode, Variable, as_variable
 from nnrun.functions.broadcast import broadcast_to
 from nnrun.functions.reductions import sum as sum_
-from nnrun.functions.unary import exp
+from nnrun.functions.unary import exp, log
 
 __all__ = ["log_softmax", "log_softmax_array", "logsumexp", "softmax"]
 
@@ -129,16 +129,24 @@ def logsumexp(x: Variable | Array, axis: Any = None) -> Variable:
     -------
     Variable
 
+    Raises
+    ------
+    ValueError
+        If `x` has no such axis.
+
     Examples
     --------
     >>> import numpy as np, nnrun.functions as F
     >>> F.logsumexp(np.array([1000.0, 1000.0])).item()  # doctest: +ELLIPSIS
     1000.6931...
     """
-    from nnrun.functions.unary import log
-
     x = as_variable(x)
-    with get_device_from_array(x.array):
+    for a in () if axis is None else (axis,) if isinstance(axis, int) else axis:
+        if not -x.ndim <= a < x.ndim:
+            raise ValueError(f"logsumexp: axis {a} is out of range (x.shape={x.shape})")
+    with get_device_from_array(x.array) as device:
         top = x.array.max(axis=axis, keepdims=True)
+        # Of infinite numbers nothing is to be taken away: the difference would be no number.
+        top = device.xp.where(device.xp.isfinite(top), top, 0).astype(x.dtype)
     total = sum_(exp(x - top), axis)
     return log(total) + top.reshape(total.shape)
