@@ -5,7 +5,7 @@ full one.
 first with an empty cache folder, then with the folder that the first run left.  It prints the
 seconds from the start of the process to its end, interpreter and imports included, and with
 ``--profile`` where they went: NVRTC, the host device's translation and LLVM (nothing of the last
-two on a GPU), and how many kernels were made.
+two on a GPU), in processor time, and how many kernels were made.
 
 The operations are ones that all four dtypes have, so that each is a kernel, or several, of its
 own for each dtype.
@@ -102,20 +102,59 @@ def run(xp: Any) -> None:
         xp.cuda.get_current_stream().synchronize()
 
 
+# The same with clocks around its stages: what each takes of its own thread's processor time.
+_PROFILED = """
+import collections, time
+seconds, calls = collections.Counter(), collections.Counter()
+def clocked(owner, name, label):
+    inner = getattr(owner, name)
+    def outer(*args, **kwargs):
+        start = time.thread_time()
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            seconds[label] += time.thread_time() - start
+            calls[label] += 1
+    setattr(owner, name, outer)
+begin = time.thread_time()
+import ndgpu
+from ndgpu import diskcache, driver
+from ndgpu.compile import nvrtc
+clocked(nvrtc, "compile_program", "NVRTC")
+clocked(diskcache.DiskCache, "get", "cache: read")
+clocked(diskcache.DiskCache, "put", "cache: write")
+if driver.kind() == "host":
+    from ndgpu.driver.host.compiler import llvm, program
+    clocked(program.Program, "__init__", "host: read PTX, check")
+    clocked(program.Kernel, "_compiled", "host: translate and LLVM")
+    clocked(llvm, "object_code", "  of that, LLVM")
+from benchmarks.cold_start import run
+run(ndgpu)
+print(f"  {'main thread':26} {time.thread_time() - begin:6.2f} s")
+print(f"  {'all threads':26} {time.process_time():6.2f} s")
+for label in seconds:
+    print(f"  {label:26} {seconds[label]:6.2f} s in {calls[label]} calls")
+"""
 _PROGRAM = "import ndgpu\nfrom benchmarks.cold_start import run\nrun(ndgpu)\n"
 
 
-def _measure(folder: str) -> float:
+def _measure(folder: str, program: str = _PROGRAM) -> float:
     environment = os.environ | {"NDGPU_CACHE_DIR": folder}
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
     return time.perf_counter() - start
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1, help="cold and warm runs (default 1)")
+    parser.add_argument("--profile", action="store_true", help="show where the time goes")
     args = parser.parse_args()
+    if args.profile:
+        with tempfile.TemporaryDirectory() as folder:
+            for state in ("cold", "warm"):
+                print(f"{state} cache: {_measure(folder, _PROFILED):.2f} s", flush=True)
+        return 0
     print(f"{len(OPERATIONS)} operations on {len(DTYPES)} dtypes, seconds of whole processes")
     for _ in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
