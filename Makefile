@@ -2,6 +2,7 @@
 #
 #   make train      train a network on real images; leaves result/
 #   make test       the tests
+#   make fuzz       every function against NumPy on many drawn arguments
 #   make lint       style, types and layering
 #   make bench      the benchmark suite
 #   make cache-faults  the kernel cache under races, kills, full disks and damage, 200 times
@@ -21,6 +22,7 @@ EXTRA ?= $(if $(shell nvidia-smi -L 2>/dev/null),cuda,nvrtc)$(CUDA)
 TRAIN_ARGS ?=
 BENCH_ARGS ?=
 TEST_ARGS ?=
+FUZZ_ARGS ?=
 
 ifdef PYTHON
   RUN := PYTHONPATH=$(SOURCES)$(if $(PYTHONPATH),:$(PYTHONPATH)) $(PYTHON)
@@ -33,7 +35,7 @@ SYSTEM_PYTHON ?= python3
 MANIFESTS := packages/ndgpu/pyproject.toml packages/nnrun/pyproject.toml requirements-dev.txt \
 	constraints/common.txt constraints/cuda12.txt constraints/cuda13.txt
 
-.PHONY: help setup train test test-nightly lint format bench bench-compare cache-faults gpu-check check-sources check-cuda13 check-peers check-vendor clean
+.PHONY: help setup train test test-nightly fuzz lint format bench bench-compare cache-faults gpu-check check-sources check-cuda13 check-peers check-vendor clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -87,6 +89,11 @@ test: $(READY)
 test-nightly: export OPENBLAS_NUM_THREADS := 1
 test-nightly: $(READY)
 	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m nightly $(TEST_ARGS)
+
+# FUZZ_ARGS: names of functions, `--examples` of each, `--seed`, `--seconds` at most for each.
+fuzz: export OPENBLAS_NUM_THREADS := 1
+fuzz: $(READY)
+	$(RUN) -m tests.ndgpu.differential $(FUZZ_ARGS)
 
 lint: $(READY)
 	$(RUN) -m ruff check .

@@ -263,8 +263,10 @@ def normalize_axis(axis: SupportsIndex, ndim: int) -> int:
     return normalize_axis_index(operator.index(axis), ndim)
 
 
-def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+def normalize_axes(axis: Any, ndim: int, strict: bool = False) -> tuple[int, ...]:
     """Return the axes of a reduction, sorted; None is all of them.
+
+    `strict` leaves an array without axes no axis 0, as means have it in NumPy but sums not.
 
     Raises
     ------
@@ -280,7 +282,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         if len(set(axes)) != len(axes):
             raise ValueError("duplicate value in 'axis'")
         return axes
-    if ndim == 0:
+    if ndim == 0 and not strict:
         # NumPy lets a 0-d array be reduced over axis 0 or -1, which reduces nothing.
         if operator.index(axis) in (0, -1):
             return ()

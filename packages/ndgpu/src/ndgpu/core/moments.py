@@ -35,7 +35,7 @@ def _float_loop(a: ndarray, dtype: Any) -> np.dtype:
 
 
 def _count(a: ndarray, axis: Any) -> int:
-    return _product([a._shape[k] for k in layout.normalize_axes(axis, a.ndim)])
+    return _product([a._shape[k] for k in layout.normalize_axes(axis, a.ndim, strict=True)])
 
 
 def mean(
@@ -59,17 +59,18 @@ def mean(
     """
     a = asarray(a)
     loop = _float_loop(a, dtype)
+    count = _count(a, axis)
     if loop.kind in "iub":
         # NumPy adds integers up and divides; the quotient is then cast back.
         total = sum(a, axis, loop, None, keepdims, where=where)
-        quotient = TABLE["divide"].operator(total, _count(a, axis))
+        quotient = TABLE["divide"].operator(total, count)
         return finish(casts.astype(quotient, loop), out)
     if where is not True:
         total = sum(a, axis, loop, None, keepdims, where=where)
         mask = _broadcast_mask(where, a)
-        count = sum(mask, axis, np.int64, None, keepdims)
-        return finish(_divided(total, count, loop), out)
-    if _count(a, axis) == 0:
+        chosen = sum(mask, axis, np.int64, None, keepdims)
+        return finish(_divided(total, chosen, loop), out)
+    if count == 0:
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
     return run("mean", a, axis, loop, loop, out, keepdims)
 
@@ -104,8 +105,8 @@ def _spread(
         given_mean = mean(a, axis, centre, None, True, where=where)
     else:
         given_mean = casts.astype(asarray(given_mean), centre, copy=False)
+    count = _count(a, axis)
     if where is True:
-        count = _count(a, axis)
         if count <= ddof:
             warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
             # NumPy divides by max(n - ddof, 0).

@@ -419,13 +419,13 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = float) -> ndarray
 def tril(m: Any, k: int = 0) -> ndarray:
     """Return a copy of `m` with zeros above a diagonal of its last two axes."""
     m = asarray(m)
-    return _masked(m, tri(m._shape[-2], m._shape[-1], k, bool))
+    return _masked(m, tri(*m._shape[-2:], k=k, dtype=bool))
 
 
 def triu(m: Any, k: int = 0) -> ndarray:
     """Return a copy of `m` with zeros below a diagonal of its last two axes."""
     m = asarray(m)
-    return _masked(m, TABLE["logical_not"](tri(m._shape[-2], m._shape[-1], k - 1, bool)))
+    return _masked(m, TABLE["logical_not"](tri(*m._shape[-2:], k=k - 1, dtype=bool)))
 
 
 def _masked(m: ndarray, mask: ndarray) -> ndarray:

@@ -269,6 +269,10 @@ def average(
                 weights, tuple(n if k in axes else 1 for k, n in enumerate(a._shape))
             )
             weights = views.broadcast_to(weights, a._shape)
-        total = weights.sum(axis, keepdims=keepdims)
-        result = TABLE["multiply"](a, weights).sum(axis, keepdims=keepdims) / total
+        kind = np.result_type(
+            a._dtype, weights._dtype, *([float] if a._dtype.kind in "iub" else [])
+        )
+        total = weights.sum(axis, kind, keepdims=keepdims)
+        products = TABLE["multiply"](a, weights, dtype=kind)
+        result = products.sum(axis, keepdims=keepdims) / total
     return (result, total) if returned else result

@@ -24,8 +24,8 @@ __all__: list[str] = []
 
 
 def _conj(self: ndarray) -> ndarray:
-    """Return the complex conjugate of each element."""
-    return TABLE["conjugate"](self)
+    """Return the complex conjugate of each element; the array itself if it is real."""
+    return TABLE["conjugate"](self) if self._dtype.kind == "c" else self
 
 
 def _ptp(self: ndarray, axis: Any = None, out: Any = None, keepdims: bool = False) -> ndarray:

@@ -109,7 +109,7 @@ def _limit(index: Any, n: Any) -> Any:
 
 def _prepare(a: Any, axis: Any) -> tuple[ndarray, tuple[int, ...], tuple[int, ...]]:
     """Return the array with the axes to reduce as its last one, and those axes."""
-    axes = layout.normalize_axes(axis, a.ndim)
+    axes = layout.normalize_axes(axis, a.ndim, strict=True)
     kept = tuple([k for k in range(a.ndim) if k not in axes])
     moved = views.transpose(a, [*kept, *axes]) if a.ndim else views.reshape(a, (1,))
     shape = tuple([a._shape[k] for k in kept])

@@ -137,11 +137,6 @@ def putmask(a: ndarray, mask: Any, values: Any) -> None:
     """
     mask = casts.astype(asarray(mask), np.bool_, copy=False)
     values = asarray(values, _weak_dtype(values, a))
-    if not np.can_cast(values._dtype, a._dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast array data from {values._dtype!r} to {a._dtype!r} according to the rule "
-            "'same_kind'"
-        )
     if mask._size != a._size:
         raise ValueError("putmask: mask and data must be the same size")
     if values._size and a._size:
