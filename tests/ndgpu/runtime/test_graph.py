@@ -11,6 +11,7 @@ import pytest
 
 import ndgpu as xp
 import ndgpu.runtime as rt
+from ndgpu.runtime import callbacks
 
 
 @pytest.fixture
@@ -118,6 +119,7 @@ def test_fork_and_join_have_memory_of_their_own(stream: rt.Stream) -> None:
     graph.launch(stream)
     graph.launch(stream)
     stream.synchronize()
+    side.synchronize()
     assert (x.get()[0], y.get()[0]) == (35.0, 27.0)
     assert other.get()[0] == 1
 
@@ -249,3 +251,64 @@ def test_a_graph_on_the_second_device() -> None:
     assert np.array_equal(xp.asnumpy(x), [4, 4, 4])
     with pytest.raises(rt.CUDADriverError, match="two devices"):
         graph.launch(rt.Stream.null)
+
+
+def test_functions_of_a_graph_are_called_with_each_launch_and_then_forgotten(
+    stream: rt.Stream,
+) -> None:
+    calls: list[object] = []
+    before = len(callbacks._waiting)
+    stream.begin_capture()
+    stream.launch_host_func(calls.append, 1)
+    stream.add_callback(lambda *given: calls.append(given[2]), 2)
+    graph = stream.end_capture()
+    assert calls == []
+    for _ in range(3):
+        graph.launch(stream)
+    stream.synchronize()
+    assert calls == [1, 2] * 3
+    assert len(callbacks._waiting) == before + 2
+    graph.launch(stream)
+    del graph
+    stream.synchronize()
+    stream.launch_host_func(calls.append, 3)
+    stream.synchronize()
+    assert calls == [1, 2] * 4 + [3]
+    assert len(callbacks._waiting) == before
+    stream.begin_capture()
+    stream.launch_host_func(calls.append, 4)
+    with pytest.raises(rt.CUDADriverError):
+        stream.synchronize()
+    with pytest.raises(rt.CUDADriverError):
+        stream.end_capture()
+    assert len(callbacks._waiting) == before
+
+
+def test_a_training_step_is_captured(stream: rt.Stream) -> None:
+    generator = np.random.default_rng(0)
+    x = xp.asarray(generator.standard_normal((32, 8)))
+    t = xp.asarray(generator.standard_normal((32, 1)))
+    w = xp.zeros((8, 1))
+    loss = xp.zeros(())
+
+    def step() -> None:
+        error = x @ w - t
+        loss[...] = (error * error).mean()
+        w[...] -= 0.05 * (x.T @ error) / 32
+
+    rt.Device().synchronize()
+    with stream:
+        step()  # compiles
+        w.fill(0)
+        stream.synchronize()
+        stream.begin_capture()
+        step()
+        graph = stream.end_capture()
+        for _ in range(200):
+            graph.launch()
+        stream.synchronize()
+        captured = float(loss)
+        w.fill(0)
+        for _ in range(200):
+            step()
+        assert float(loss) == pytest.approx(captured, rel=1e-12)

@@ -18,7 +18,7 @@ import threading
 from typing import Any
 
 from ndgpu import driver
-from ndgpu.runtime import context
+from ndgpu.runtime import callbacks, context
 from ndgpu.runtime.context import Place
 from ndgpu.runtime.errors import CUDADriverError, check
 from ndgpu.runtime.event import Event
@@ -34,6 +34,8 @@ Key = tuple[int, int, int]  # of a stream: device, handle, and thread where that
 # The places of streams that are being captured, and which of them are of one capture.
 _places: dict[Key, Place] = {}
 _captures: dict[int, list[Key]] = {}
+# Functions that a capture has, by their tickets.
+_functions: dict[int, list[int]] = {}
 
 
 class _Work:
@@ -78,13 +80,17 @@ class Graph:
     (array([2., 2., 2., 2.]), array([20., 20., 20., 20.]))
     """
 
-    __slots__ = ("__weakref__", "_lock", "_places", "_streams", "device_id", "graph", "graphExec")
+    __slots__ = (
+        "__weakref__", "_lock", "_places", "_streams", "_tickets", "device_id", "graph",
+        "graphExec",
+    )  # fmt: skip
 
     graph: int
     graphExec: int
     device_id: int
     _places: list[Place]
     _streams: dict[int, Any]
+    _tickets: list[int]
     _lock: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Graph:
@@ -92,11 +98,12 @@ class Graph:
         raise TypeError("a Graph is made by Stream.begin_capture and Stream.end_capture")
 
     @classmethod
-    def _made(cls, handle: int, device_id: int, places: list[Place]) -> Graph:
+    def _made(cls, handle: int, device_id: int, places: list[Place], tickets: list[int]) -> Graph:
         self = object.__new__(cls)
         self.graph, self.graphExec = handle, 0
         self.device_id = device_id
         self._places = places
+        self._tickets = tickets
         self._streams = {}
         self._lock = threading.RLock()
         self.graphExec = int(check(driver.cuGraphInstantiate(handle, 0)))
@@ -115,6 +122,7 @@ class Graph:
                 ends.append(end)
             for place in self._places:
                 _let_go(place, ends)
+            callbacks.retire(self._tickets, _Work(ends))
             if self.graphExec:
                 driver.cuGraphExecDestroy(self.graphExec)
             driver.cuGraphDestroy(self.graph)
@@ -194,6 +202,7 @@ class Graph:
         with self._lock:
             _checked_update(driver.cuGraphExecUpdate(self.graphExec, other.graph))
             self._places = [*self._places, *other._places]
+            self._tickets = [*self._tickets, *other._tickets]
             self.graph, other.graph = other.graph, self.graph
 
     def debug_dot_print(self, path: str | os.PathLike[str], flags: int = 0) -> None:
@@ -278,12 +287,20 @@ def end(ptr: int, device_id: int) -> Graph:
     tell = driver.last_error_detail() if result[0] else ""
     over = not result[0] or _status(ptr) == 0
     places = [_places.pop(key) for key in _captures.pop(number, ())] if over else []
+    tickets = _functions.pop(number, []) if over else []
     _refresh()
     if result[0]:
         for place in places:
             _let_go(place, [])
+        callbacks.drop(tickets)
         raise CUDADriverError(int(result[0]), "cuStreamEndCapture", tell)
-    return Graph._made(result[1], device_id, places)
+    return Graph._made(result[1], device_id, places, tickets)
+
+
+def keep(ptr: int, ticket: int) -> None:
+    """Note that the capture of a stream has a function."""
+    _, number = check(driver.cuStreamGetCaptureInfo(ptr))
+    _functions.setdefault(number, []).append(ticket)
 
 
 def forget(ptr: int, device_id: int) -> None:
@@ -297,6 +314,7 @@ def forget(ptr: int, device_id: int) -> None:
                 keys.remove(key)
                 if not keys:
                     del _captures[number]
+                    callbacks.drop(_functions.pop(number, []))
 
 
 def _let_go(place: Place, ends: list[Event]) -> None:

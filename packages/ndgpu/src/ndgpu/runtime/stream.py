@@ -14,15 +14,13 @@ What it guarantees:
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import itertools
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ClassVar
 
 from ndgpu import driver
-from ndgpu.runtime import context, graph
+from ndgpu.runtime import callbacks, context, graph
 from ndgpu.runtime.context import Place
 from ndgpu.runtime.errors import CUDADriverError, check
 from ndgpu.runtime.event import Event, query
@@ -382,35 +380,11 @@ Stream.ptds = Stream(ptds=True)
 _external_places: dict[tuple[int, int], Place] = {}
 _own_places = threading.local()
 
-_tickets = itertools.count(1)
-# Functions that streams will call, each with its argument and whether a graph has it.
-_waiting: dict[int, tuple[Callable[[Any], object], Any, bool]] = {}
-_caller: Any = None
-
 
 def launch_host_func(ptr: int, callback: Callable[[Any], object], arg: Any) -> None:
     """Call ``callback(arg)`` when the stream with a handle comes to this point."""
     context.current_device_id()
-    captured = graph.under_way() and int(check(driver.cuStreamIsCapturing(ptr))) != 0
-    ticket = next(_tickets)
-    _waiting[ticket] = (callback, arg, captured)
-    try:
-        check(driver.cuLaunchHostFunc(ptr, _caller_address(), ticket))
-    except CUDADriverError:
-        del _waiting[ticket]
-        raise
-
-
-def _run_callback(ticket: int) -> None:
-    callback, arg, captured = _waiting[ticket]
-    if not captured:  # a graph may call it again
-        del _waiting[ticket]
-    callback(arg)
-
-
-def _caller_address() -> int:
-    """The address of the C function that the driver calls with a ticket."""
-    global _caller
-    if _caller is None:
-        _caller = ctypes.CFUNCTYPE(None, ctypes.c_size_t)(_run_callback)
-    return ctypes.cast(_caller, ctypes.c_void_p).value or 0
+    if graph.under_way() and int(check(driver.cuStreamIsCapturing(ptr))) != 0:
+        graph.keep(ptr, callbacks.launch(ptr, callback, arg, again=True))
+    else:
+        callbacks.launch(ptr, callback, arg, again=False)
