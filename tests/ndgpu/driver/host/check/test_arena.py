@@ -7,7 +7,7 @@ import pytest
 from ndgpu.compile import compile_source
 from ndgpu.driver.host import checks
 from ndgpu.driver.host.compiler import load
-from ndgpu.driver.host.compiler.check import STATES
+from ndgpu.driver.host.compiler.findings import STATES
 
 NONE, ALLOCATED, WRITTEN = STATES.values()
 

@@ -20,6 +20,20 @@ extern "C" __global__ void lock(int* held, int* count, int n) {
         atomicExch(held, 0);
     }
 }
+// Lanes come to what they do together one by one; what they do before is done once.
+extern "C" __global__ void apart(int* held, int* count, int* out) {
+    while (atomicExch(held, 1)) {}
+    __threadfence();
+    int mine = *(volatile int*)count;
+    *(volatile int*)count = mine + 1;
+    __threadfence();
+    atomicExch(held, 0);
+    atomicAdd(count + 1, 1);
+    int first = __shfl_sync(0xffffffff, mine, 0);
+    atomicAdd(count + 2, first - mine);
+    unsigned votes = __ballot_sync(0xffffffff, mine & 1);
+    out[threadIdx.x] = __popc(votes) + 100 * __reduce_add_sync(0xffffffff, mine);
+}
 extern "C" __global__ void tickets(int* next, int* serving, int* order) {
     int mine = atomicAdd(next, 1);
     while (atomicAdd(serving, 0) != mine) {}
@@ -102,6 +116,16 @@ def test_a_lock_that_lanes_and_warps_fight_for(kernels, threads):
     held, count = np.zeros(1, np.int32), np.zeros(1, np.int32)
     assert kernels.launch("lock", (3,), (threads,), held, count, ctypes.c_int32(4)) == 0
     assert (held[0], count[0]) == (0, 3 * 4 * threads)
+
+
+def test_what_lanes_do_before_they_meet_is_done_once(kernels):
+    held, count, out = np.zeros(1, np.int32), np.zeros(3, np.int32), np.zeros(64, np.int32)
+    assert kernels.launch("apart", (1,), (64,), held, count, out) == 0
+    assert tuple(count[:2]) == (64, 64)
+    first, second = out[:32], out[32:]
+    assert len(set(first)) == len(set(second)) == 1
+    assert first[0] // 100 + second[0] // 100 == 63 * 32
+    assert first[0] % 100 + second[0] % 100 == 32
 
 
 def test_threads_are_served_by_their_tickets(kernels):

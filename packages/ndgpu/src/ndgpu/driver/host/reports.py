@@ -15,7 +15,7 @@ from ndgpu.driver.host import checks, tracing
 
 if TYPE_CHECKING:
     from ndgpu.driver.host.compiler import Kernel
-    from ndgpu.driver.host.compiler.check import Checks, Report
+    from ndgpu.driver.host.compiler.findings import Checks, Report
 
 __all__ = ["explain", "instruct", "number"]
 
@@ -29,7 +29,7 @@ def number(told: Checks) -> None:
 
 def instruct(kernel: Kernel, block: tuple[int, int, int], shared: int) -> Checks:
     """Make what checked code is told: where the arena is, where its records go."""
-    from ndgpu.driver.host.compiler.check import Checks
+    from ndgpu.driver.host.compiler.findings import Checks
 
     told = Checks()
     if checks.guarded():

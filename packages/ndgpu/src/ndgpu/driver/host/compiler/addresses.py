@@ -135,6 +135,10 @@ class Addresses(Emitter):
             raise self.error(f"{step.ins.name} is not known", step)
         self.write_value(step.results[0], value)
 
+    def variable_address(self, name: str) -> Value | None:
+        """Address of a module's variable, or of a parameter; None if there is no such one."""
+        raise NotImplementedError
+
     def constants(self) -> list[tuple[Value, int]]:
         """Where the module's constants are, and their sizes."""
         raise NotImplementedError

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
+from .blocks import Block, yields
 from .builder import Value
-from .cfg import Block, yields
 from .dataflow import Dataflow, Step
 from .errors import PtxError
 from .frames import FRAME_FIELDS, WORD_FIELDS

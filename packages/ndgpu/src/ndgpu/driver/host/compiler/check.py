@@ -4,28 +4,37 @@ A kernel compiled with checks calls, before each load, store and atomic operatio
 looks at the lanes' addresses one by one:
 
 * of global memory, in a *shadow* of the arena that holds all allocations, one byte for each of
-  theirs: not accessible, allocated, written (`STATES`);
+  theirs: not accessible, allocated, written (`findings.STATES`);
 * of shared memory, in a record for each byte of the last write and the last reads: by which
   thread, after which barrier and which warp synchronisation, at which line;
 * of local memory, in a number for each byte that tells for which threads it was written.
 
-What the helper finds goes into the `Report` that the launch points to, and the kernel ends with
-the error's ``CUresult``.  The records live in the scratch buffer, after all that unchecked code
-has there, and are cleared when the native function is entered.
+What the helper finds goes into the `findings.Report` that the launch points to, and the kernel
+ends with the error's ``CUresult``.  The records live in the scratch buffer, after all that
+unchecked code has there, and are cleared when the native function is entered.
 """
 
 from __future__ import annotations
 
-import ctypes
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from .barriers import DEADLOCK, DISAGREE, ILLEGAL
+from .blocks import Block
 from .builder import BITS, Value
-from .cfg import Block
 from .dataflow import Dataflow, Step
+from .findings import (
+    ATOMIC,
+    KINDS,
+    READ,
+    SPACE_SHIFT,
+    SPACES,
+    VOLATILE,
+    WRITE,
+    WRITTEN,
+    Checks,
+    Report,
+)
 from .frames import FRAME_FIELDS, Layout, rounded
 from .grid import WORKSPACE_OFFSET, waits
 from .memory import MEMORY_TYPES
@@ -33,43 +42,9 @@ from .shapes import WARP_OPCODES, Variant
 from .syntax import Address, Symbol, Variable
 from .writer import Writer
 
-__all__ = [
-    "CHECKS", "KINDS", "STATES", "WRITTEN", "CheckedWriter", "Checks", "Report", "area_bytes",
-    "source_of",
-]  # fmt: skip
+__all__ = ["CheckedWriter", "area_bytes"]
 
-CHECKS = ("memory", "race", "init", "leak")
-"""What can be checked; ``leak`` needs nothing of the code."""
-
-WRITTEN = frozenset(("memory", "race", "init"))
-"""Those of them for which code is written."""
-
-STATES = {"none": 0, "allocated": 1, "written": 2}
-"""What a byte of the shadow says."""
-
-# Kind of a finding -> the CUresult with which the launch ends.
-KINDS = {
-    "global": 700,
-    "shared": 700,
-    "local": 700,
-    "misaligned": 716,
-    "uninitialised": 719,
-    "write after write": 719,
-    "read after write": 719,
-    "write after read": 719,
-    "two blocks": 719,
-    "other barrier": 719,
-    "missing threads": 719,
-    "deadlock": DEADLOCK,
-    "no barrier": ILLEGAL,
-    "other count": DISAGREE,
-}
 _NUMBERS = {name: place for place, name in enumerate(KINDS, 1)}
-
-# Flags of an access, beside its size (bits 0 to 7) and alignment (8 to 15).
-_READ, _WRITE, _ATOMIC, _VOLATILE = 1 << 16, 1 << 17, 1 << 18, 1 << 19
-_SPACES = {"generic": 0, "global": 1, "const": 1, "shared": 2, "local": 3}
-_SPACE_SHIFT = 20
 # Modifiers of accesses that may meet one another, as atomic operations may.
 _STRONG = frozenset(("relaxed", "acquire", "release"))
 # Accesses by the lanes of a warp together, which come down to gathers and scatters.
@@ -89,79 +64,11 @@ _HEADER_BYTES = 8 * 64  # from "lanes" on, 32 words of 32 bits
 _RECORD = 24  # bytes for each of shared memory: write, reads, and the line of either
 
 
-class Report(ctypes.Structure):
-    """The first thing that was found wrong; `claimed` tells that there is one.
-
-    `line` is a line of the PTX; `other` and `other_line` are the thread and line that a race is
-    with.  `thread` counts within the block, x fastest, and `block` within the grid.  `shared` and
-    `local` are where the block's and the thread's memory begins.
-    """
-
-    _fields_ = (
-        ("claimed", ctypes.c_uint32),
-        ("kind", ctypes.c_uint32),
-        ("line", ctypes.c_uint32),
-        ("other_line", ctypes.c_uint32),
-        ("thread", ctypes.c_uint32),
-        ("other", ctypes.c_uint32),
-        ("address", ctypes.c_uint64),
-        ("how", ctypes.c_uint64),
-        ("block", ctypes.c_uint64),
-        ("shared", ctypes.c_uint64),
-        ("shared_bytes", ctypes.c_uint64),
-        ("local", ctypes.c_uint64),
-    )
-
-    @property
-    def name(self) -> str:
-        """The key of `KINDS`."""
-        return tuple(KINDS)[self.kind - 1]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the access."""
-        return self.how & 0xFF
-
-    @property
-    def align(self) -> int:
-        """The alignment that it needs."""
-        return self.how >> 8 & 0xFF
-
-    @property
-    def access(self) -> str:
-        """What it is: a read, a write or an atomic operation."""
-        return "atomic" if self.how & _ATOMIC else "write" if self.how & _WRITE else "read"
-
-
-class Checks(ctypes.Structure):
-    """What checked code is told beside the launch; the launch's last field points to it."""
-
-    _fields_ = (
-        ("arena", ctypes.c_uint64),
-        ("arena_bytes", ctypes.c_uint64),
-        ("shadow", ctypes.c_uint64),
-        ("blocks", ctypes.c_uint64),  # which block wrote what, eight bytes for four
-        ("launch", ctypes.c_uint64),  # a number that each launch has for itself, of 32 bits
-        ("area", ctypes.c_uint64),  # where the records begin in the scratch buffer
-        ("area_bytes", ctypes.c_uint64),
-        ("trace", ctypes.c_uint64),  # what traced code calls (`trace`)
-        ("report", Report),
-    )
-
-
 def area_bytes(layout: Layout, threads: int, dynamic: int, width: int) -> int:
     """Size of the records of one block."""
     warps = -(-threads // width) if layout.barriers else 1
     local = warps * rounded(width * layout.local_bytes)
     return _HEADER_BYTES + rounded(_RECORD * (layout.shared_bytes + dynamic)) + rounded(4 * local)
-
-
-_SOURCE = re.compile(r"^//@ *(\d+): (.*)$", re.M)
-
-
-def source_of(text: str) -> dict[int, str]:
-    """The CUDA source by line, where the PTX carries it in comments such as ``//@ 12: return;``."""
-    return {int(match[1]): match[2] for match in _SOURCE.finditer(text)}
 
 
 class CheckedWriter(Writer):
@@ -170,7 +77,7 @@ class CheckedWriter(Writer):
     Parameters
     ----------
     checks : frozenset of str
-        Those of `CHECKS` that are wanted.
+        Those of `findings.CHECKS` that are wanted.
     """
 
     def __init__(
@@ -313,19 +220,19 @@ class CheckedWriter(Writer):
         self, addresses: Value, type: str, count: int, volatile: bool, rare: bool = False
     ) -> list[Value]:
         if self._whole is not None:
-            self._ask_each(self._whole, addresses, [type] * count, _READ)
+            self._ask_each(self._whole, addresses, [type] * count, READ)
         return super()._gathered(addresses, type, count, volatile, rare)
 
     def _scatter(
         self, addresses: Value, values: Sequence[Value], volatile: bool, rare: bool = False
     ) -> None:
         if self._whole is not None:
-            self._ask_each(self._whole, addresses, [v.type for v in values], _WRITE)
+            self._ask_each(self._whole, addresses, [v.type for v in values], WRITE)
         super()._scatter(addresses, values, volatile, rare)
 
     def _ask_each(self, step: Step, addresses: Value, types: Sequence[str], flags: int) -> None:
         b, mask, wide = self.b, self.lane_number(), self.b.ir_type("i64", True)
-        flags |= _SPACES[_space(step)] << _SPACE_SHIFT
+        flags |= SPACES[_space(step)] << SPACE_SHIFT
         for i, type in enumerate(types):
             size = BITS[type] // 8
             at = b.binary("add", addresses, b.const("i64", i * size, True)) if i else addresses
@@ -344,8 +251,8 @@ class CheckedWriter(Writer):
         stride = b.binary("mul", b.cast("zext", apart, "i64"), b.const("i64", size))
         offsets = b.binary("mul", b.splat(stride), self.lanes_times("i64", 1))
         at = b.binary("add", b.splat(base), offsets)
-        flags = _READ if step.ins.opcode == "wmma.load" else _WRITE
-        flags |= _SPACES[_space(step)] << _SPACE_SHIFT
+        flags = READ if step.ins.opcode == "wmma.load" else WRITE
+        flags |= SPACES[_space(step)] << SPACE_SHIFT
         self._verdict(
             f"call i32 @check.access({b.typed(at)}, {b.ir_type('i64', True)} zeroinitializer, i32 "
             f"{(1 << rows) - 1}, ptr %check, i32 {step.ins.line}, "
@@ -367,9 +274,9 @@ class CheckedWriter(Writer):
         if not read and self.races:
             sources = [self.source(o, step) for o in step.sources[1:]]
             values = [self.vector_argument(s, memory) for s in sources]
-        flags = (_READ if read else _WRITE) | _VOLATILE * volatile
+        flags = (READ if read else WRITE) | VOLATILE * volatile
         if not _STRONG.isdisjoint(step.ins.modifiers):
-            flags |= _ATOMIC
+            flags |= ATOMIC
         self._ask(step, space, memory, values, flags)
 
     def _check_atomic(self, step: Step) -> None:
@@ -377,9 +284,9 @@ class CheckedWriter(Writer):
             return
         modifiers = step.ins.modifiers
         space = _space(step)
-        flags = _WRITE | _ATOMIC
+        flags = WRITE | ATOMIC
         if "exch" not in modifiers:
-            flags |= _READ
+            flags |= READ
         type = MEMORY_TYPES.get(modifiers[-1])
         if type is not None and isinstance(step.sources[0], Address):
             self._ask(step, space, type, [None], flags)
@@ -387,7 +294,7 @@ class CheckedWriter(Writer):
     def _check_mbarrier(self, step: Step) -> None:
         if self.wanted and isinstance(step.sources[0], Address):
             begins = step.ins.opcode in ("mbarrier.init", "mbarrier.inval")
-            flags = _WRITE if begins else _READ | _WRITE | _ATOMIC
+            flags = WRITE if begins else READ | WRITE | ATOMIC
             self._ask(step, _space(step), "i64", [None], flags)
 
     def _ask(
@@ -403,7 +310,7 @@ class CheckedWriter(Writer):
         mask = self.lane_number()
         for i, value in enumerate(values):
             addresses = self.addresses(place.held, place.offset + i * size)
-            how = size | align << 8 | flags | _SPACES[space] << _SPACE_SHIFT
+            how = size | align << 8 | flags | SPACES[space] << SPACE_SHIFT
             given = "zeroinitializer"
             if value is not None and size <= 8:
                 bits = self.converted(value, f"i{8 * size}")
@@ -464,7 +371,7 @@ def _orders(step: Step) -> bool:
 
 
 def _space(step: Step) -> str:
-    return next((m for m in step.ins.modifiers if m in _SPACES), "generic")
+    return next((m for m in step.ins.modifiers if m in SPACES), "generic")
 
 
 def _field(name: str, base: str, offset: int) -> list[str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .cfg import Block, Graph, Loop, yields
+from .blocks import Block, Graph, Loop, yields
 from .errors import PtxError
-from .inline import Flat
+from .flat import Flat
 from .isa import OPS
 from .isa.table import Op
 from .spins import members

@@ -10,17 +10,13 @@ The workspace has words of 32 bits: its size, the count of arrivals, and whether
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from .atomics import Atomics
 from .builder import Value
 from .dataflow import Dataflow, Step
 from .emit import Held
 from .shapes import UNIFORM
 
-if TYPE_CHECKING:
-    from .lanes import Lanes
-
-__all__ = ["FAILED", "YIELD", "environment", "load", "waits"]
+__all__ = ["FAILED", "WORKSPACE_OFFSET", "YIELD", "Grid", "waits"]
 
 WORKSPACE_OFFSET = 48  # of the workspace's address in the launch's description
 FAILED = 2  # the word that tells of a block that failed
@@ -35,51 +31,51 @@ def waits(flow: Dataflow) -> bool:
     return any(name in _REGISTERS for steps in flow.steps for step in steps for name in step.uses)
 
 
-def _workspace(w: Lanes) -> Value:
-    """The address of the workspace; 0 in a launch that is not cooperative."""
-    lines = [
-        f"  %workspace.p = getelementptr i8, ptr %launch, i64 {WORKSPACE_OFFSET}",
-        "  %workspace = load i64, ptr %workspace.p",
-    ]
-    if lines[0] not in w.prologue:
-        w.prologue += lines
-    return Value("%workspace", "i64", False)
+class Grid(Atomics):
+    """Emits what the blocks of a cooperative launch need."""
 
+    def _workspace(self) -> Value:
+        """The address of the workspace; 0 in a launch that is not cooperative."""
+        lines = [
+            f"  %workspace.p = getelementptr i8, ptr %launch, i64 {WORKSPACE_OFFSET}",
+            "  %workspace = load i64, ptr %workspace.p",
+        ]
+        if lines[0] not in self.prologue:
+            self.prologue += lines
+        return Value("%workspace", "i64", False)
 
-def environment(w: Lanes, name: str) -> Held | None:
-    """What a register of the environment holds; None if there is no such one."""
-    if name not in _REGISTERS:
-        return None
-    b = w.b
-    half = b.binary("lshr", _workspace(w), b.const("i64", _REGISTERS[name]))
-    return Held(UNIFORM, b.cast("trunc", half, "i32"))
+    def environment(self, name: str) -> Held | None:
+        """What a register of the environment holds; None if there is no such one."""
+        if name not in _REGISTERS:
+            return None
+        b = self.b
+        half = b.binary("lshr", self._workspace(), b.const("i64", _REGISTERS[name]))
+        return Held(UNIFORM, b.cast("trunc", half, "i32"))
 
+    def waiting_load(self, step: Step) -> None:
+        """``ld``, by which a block may wait for another."""
+        if not _WAITING.isdisjoint(step.ins.modifiers) and waits(self.flow):
+            self._pause(step)
+        self.load(step)
 
-def load(w: Lanes, step: Step) -> None:
-    """``ld``, by which a block may wait for another."""
-    if not _WAITING.isdisjoint(step.ins.modifiers) and waits(w.flow):
-        _pause(w, step)
-    w.load(step)
-
-
-def _pause(w: Lanes, step: Step) -> None:
-    b = w.b
-    slot = w.variable_address(YIELD)
-    if slot is None:
-        raise w.error("a grid's workspace in a module that has none", step)
-    workspace = _workspace(w)
-    label = b.fresh()[1:]
-    together = b.compare("icmp ne", workspace, b.const("i64", 0))
-    b.line(f"br i1 {together.text}, label %{label}.pause, label %{label}.on")
-    b.label(f"{label}.pause")
-    at = b.emit(f"inttoptr i64 {slot.text} to ptr", "ptr", False)
-    function = b.emit(f"load ptr, ptr {at.text}", "ptr", False)
-    b.emit(f"call i32 {function.text}()", "i32", False)
-    place = b.binary("add", workspace, b.const("i64", 4 * FAILED))
-    failed = b.emit(f"inttoptr i64 {place.text} to ptr", "ptr", False)
-    word = b.emit(f"load volatile i32, ptr {failed.text}", "i32", False)
-    well = b.compare("icmp eq", word, b.const("i32", 0))
-    b.line(f"br i1 {well.text}, label %{label}.on, label %{label}.failed")
-    b.label(f"{label}.failed")
-    b.line(f"ret i32 {_LAUNCH_FAILED}")
-    b.label(f"{label}.on")
+    def _pause(self, step: Step) -> None:
+        b = self.b
+        slot = self.variable_address(YIELD)
+        if slot is None:
+            raise self.error("a grid's workspace in a module that has none", step)
+        workspace = self._workspace()
+        label = b.fresh()[1:]
+        together = b.compare("icmp ne", workspace, b.const("i64", 0))
+        b.line(f"br i1 {together.text}, label %{label}.pause, label %{label}.on")
+        b.label(f"{label}.pause")
+        at = b.emit(f"inttoptr i64 {slot.text} to ptr", "ptr", False)
+        function = b.emit(f"load ptr, ptr {at.text}", "ptr", False)
+        b.emit(f"call i32 {function.text}()", "i32", False)
+        place = b.binary("add", workspace, b.const("i64", 4 * FAILED))
+        failed = b.emit(f"inttoptr i64 {place.text} to ptr", "ptr", False)
+        word = b.emit(f"load volatile i32, ptr {failed.text}", "i32", False)
+        well = b.compare("icmp eq", word, b.const("i32", 0))
+        b.line(f"br i1 {well.text}, label %{label}.on, label %{label}.failed")
+        b.label(f"{label}.failed")
+        b.line(f"ret i32 {_LAUNCH_FAILED}")
+        b.label(f"{label}.on")

@@ -17,14 +17,11 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from .inline import Flat
+from .blocks import Block
+from .flat import Flat
 from .isa import OPS
 from .syntax import NO_RESULT, STORAGE, Instruction, Operand, Register, Vector, rename
-
-if TYPE_CHECKING:
-    from .cfg import Block
 
 __all__ = ["convert"]
 
@@ -76,6 +73,8 @@ class _Converter:
             return False
         after = block.targets[0]
         if after is block or after is self.entry or self.sources[after] != 1:
+            return False
+        if after.kind == "meet":  # lanes come back to its start, and nothing may be done twice
             return False
         self._absorb(block, after)
         block.kind, block.condition, block.end = after.kind, after.condition, after.end

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import grid, lanewise
-from .atomics import Atomics
+from . import lanewise
 from .builder import Value
 from .dataflow import Step
 from .emit import Held
+from .grid import Grid
 from .shapes import UNIFORM, VARYING, Shape
 from .syntax import Immediate, Operand, Symbol
 
@@ -59,7 +59,7 @@ _TIMERS = {
 _CLOCKS = {"%clock": "i32", "%clock64": "i64", "%clock_hi": "i32"}
 
 
-class Lanes(Atomics):
+class Lanes(Grid):
     """Emits warp operations; the width is 32 wherever one is used."""
 
     # -- special registers and symbols --------------------------------------------------------
@@ -89,7 +89,7 @@ class Lanes(Atomics):
         if name in RESERVED:
             base = self.shared_offsets["%reserved"]
             return Held(UNIFORM, b.const("i32", base + RESERVED[name]))
-        found = grid.environment(self, name)
+        found = self.environment(name)
         if found is None:
             raise self.error(f"special register {name} is not known", step)
         return found
@@ -141,9 +141,6 @@ class Lanes(Atomics):
     shared_offsets: dict[str, int]
     local_offsets: dict[str, int]
     local_stride: int
-
-    def variable_address(self, name: str) -> Value | None:
-        raise NotImplementedError
 
     # -- member masks ---------------------------------------------------------------------------
 

@@ -19,10 +19,11 @@ from ndgpu import diskcache
 from . import barriers, llvm, ptx, services
 from .callgraph import CallGraph
 from .cfg import build
-from .check import WRITTEN, CheckedWriter, area_bytes, source_of
+from .check import CheckedWriter, area_bytes
 from .dataflow import Dataflow, Step
 from .errors import PtxError
 from .facts import Facts, decode, encode
+from .findings import WRITTEN, source_of
 from .frames import Layout, layout, rounded
 from .inline import flatten
 from .lanes import RESERVED, RESERVED_BYTES
@@ -313,7 +314,7 @@ def load(
     text : str
         A PTX module.
     checks : frozenset of str, optional
-        What the code is to check while it runs: of `check.CHECKS`.
+        What the code is to check while it runs: of `findings.CHECKS`.
     trace : Trace, optional
         The thread that is to tell each instruction that it runs.
     stack : int, optional

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .cfg import Block, Graph, Loop
+from .blocks import Block, Graph, Loop
 from .dataflow import Dataflow, Step, bits
 from .syntax import SIZES, Address, Immediate, Operand, Register, Symbol
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .inline import Flat
+from .flat import Flat
 from .syntax import (
     NO_RESULT,
     Address,
@@ -97,7 +97,11 @@ def _waits(items: Sequence[Instruction | str], place: int, loop: range) -> bool:
     """Whether a loop goes on until the answer is another, and does nothing else meanwhile."""
     question = items[place]
     body = [item for item in items[loop.start : loop.stop] if isinstance(item, Instruction)]
-    if isinstance(question, str) or any(item.opcode in _EFFECTS for item in body):
+    if isinstance(question, str):
+        return False
+    if any(
+        item.opcode in _EFFECTS or (item.opcode == "atom" and item is not question) for item in body
+    ):
         return False
     reads = _registers(question.operands[1:])
     if any(not reads.isdisjoint(_results(item)) for item in body):

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from .errors import PtxError
-from .inline import Flat
+from .flat import Flat
 from .syntax import (
     NO_RESULT,
     SIZES,

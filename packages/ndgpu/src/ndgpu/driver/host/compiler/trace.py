@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .blocks import Block
 from .builder import Value
-from .cfg import Block
-from .check import CheckedWriter, Checks
+from .check import CheckedWriter
 from .dataflow import CARRY, Dataflow, Step
+from .findings import Checks
 from .frames import Layout
 from .shapes import Variant
 from .syntax import Variable

@@ -14,9 +14,9 @@ kept in the frame too.
 
 from __future__ import annotations
 
-from . import grid, mbarrier, mma, services
+from . import mbarrier, mma, services
+from .blocks import Block, yields
 from .builder import Value
-from .cfg import Block, yields
 from .dataflow import Dataflow, Step, bits
 from .emit import Mask
 from .errors import PtxError
@@ -457,7 +457,7 @@ def _as_step(ins: Instruction) -> Step:
 
 
 _EMITTERS = {
-    "ld": grid.load,
+    "ld": Writer.waiting_load,
     "ldu": Writer.load,
     "st": Writer.store,
     "atom": Writer.atomic,
