@@ -36,8 +36,12 @@ def host_view(a: ndarray) -> np.ndarray:
     Nothing is waited for: synchronise the stream whose work wrote `a` first. The view is not
     valid after `a` is.
     """
+    buffer: Any
+    if a._c_contiguous:
+        buffer = (ctypes.c_char * (a._size * a._dtype.itemsize)).from_address(a._ptr)
+        return np.ndarray(a._shape, a._dtype, buffer)
     low, high = layout.extent(a._shape, a._strides, a._dtype.itemsize)
-    buffer: Any = (ctypes.c_char * (high - low)).from_address(a._ptr + low)
+    buffer = (ctypes.c_char * (high - low)).from_address(a._ptr + low)
     return np.ndarray(a._shape, a._dtype, buffer, -low, a._strides)
 
 
