@@ -81,15 +81,26 @@ class Windows:
         """How many windows there are."""
         return self.out[0] * self.out[1]
 
-    def padded_size(self) -> tuple[int, int]:
-        """The size that all windows together reach over, the left padding included."""
-        h, w = (
-            max(
-                self.stride[i] * (self.out[i] - 1) + self.dilate[i] * (self.k[i] - 1) + 1,
-                self.size[i] + self.pad[i],
-            )
+    @property
+    def reaches_past_end(self) -> bool:
+        """Whether the last windows need more padding than there is (``cover_all``)."""
+        return any(
+            extent > size + 2 * pad
+            for extent, size, pad in zip(self._extent(), self.size, self.pad, strict=True)
+        )
+
+    def _extent(self) -> tuple[int, int]:
+        """How far all windows together reach, from the beginning of the padding."""
+        down, across = (
+            self.stride[i] * (self.out[i] - 1) + self.dilate[i] * (self.k[i] - 1) + 1
             for i in (0, 1)
         )
+        return down, across
+
+    def padded_size(self) -> tuple[int, int]:
+        """The size that all windows together reach over, the left padding included."""
+        extent = self._extent()
+        h, w = (max(extent[i], self.size[i] + self.pad[i]) for i in (0, 1))
         return h, w
 
     def places(self) -> Iterator[tuple[int, int, tuple[Any, slice, slice]]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.backend import get_array_module
+from nnrun.config import config
 from nnrun.core import FunctionNode, Variable, as_variable
 from nnrun.functions._flat_windows import FlatWindows
 from nnrun.functions._windows import Windows, pair
@@ -33,6 +34,19 @@ class _Map(FunctionNode):
     def __init__(self, windows: Windows, groups: int) -> None:
         self._windows = windows
         self._groups = groups
+
+    def _library(self, x: Array) -> Any:
+        """``ndgpu.cudnn``, which uses cuDNN where it can run; None if it can't do this."""
+        windows = self._windows
+        if isinstance(x, np.ndarray) or config.use_cudnn == "never" or windows.reaches_past_end:
+            return None
+        return get_array_module(x).cudnn
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """How ``ndgpu.cudnn`` calls the geometry."""
+        w = self._windows
+        return {"stride": w.stride, "pad": w.pad, "dilation": w.dilate, "groups": self._groups}
 
     def _flat(self, x: Array) -> FlatWindows | None:
         """The CPU's fast path, where it is one: windows that overlap most of the image."""
@@ -63,6 +77,8 @@ class Convolution2D(_Map):
         self.retain_inputs((0, 1))
         if flat := self._flat(x):
             return (flat.correlate(x, W, b),)
+        if library := self._library(x):
+            return (library.convolution(x, W, b, **self._options),)
         n, o, g = len(x), len(W), self._groups
         xp = get_array_module(x)
         weights = W.reshape(g, o // g, -1)
@@ -102,6 +118,9 @@ class Deconvolution2D(_Map):
         if flat := self._flat(y):
             return (flat.spread(y, W),)
         n, o, g = len(y), len(W), self._groups
+        if library := self._library(y):
+            shape = (n, g * W.shape[1], *self._windows.size)
+            return (library.convolution_backward_data(W, y, shape, **self._options),)
         xp = get_array_module(y)
         weights = W.reshape(g, o // g, -1).transpose(0, 2, 1)
         rows, places = weights.shape[1], self._windows.count
@@ -143,6 +162,9 @@ class ConvolutionWeights2D(_Map):
             return (flat.weights(x, y, self._k),)
         n, o, g = len(x), y.shape[1], self._groups
         c = x.shape[1] // g
+        if library := self._library(x):
+            shape = (o, c, *self._k)
+            return (library.convolution_backward_filter(x, y, shape, **self._options),)
         xp = get_array_module(x)
         rows, places = c * self._k[0] * self._k[1], self._windows.count
         y = y.reshape(n, g, o // g, places)
