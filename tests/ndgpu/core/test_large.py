@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import ndgpu
+from ndgpu.core import selection
 from ndgpu.fft import backend
 from ndgpu.fft import kernels as fft_kernels
 from ndgpu.kernels import elementwise, planning, reduction, reduction_layout
@@ -44,6 +45,16 @@ CALLS = [
 def test_wide_indices(small_limit, call):
     x = np.random.default_rng(0).integers(0, 100, (71, 83))
     np.testing.assert_array_equal(call(ndgpu, ndgpu.asarray(x)).get(), call(np, x))
+
+
+def test_places_are_found_in_pieces(monkeypatch):
+    monkeypatch.setattr(selection, "_CHUNK", 100)
+    x = np.random.default_rng(0).integers(0, 3, (21, 31))
+    x[5:12] = 0
+    on_device = ndgpu.asarray(x)
+    for ours, theirs in zip(ndgpu.nonzero(on_device), np.nonzero(x), strict=True):
+        np.testing.assert_array_equal(ours.get(), theirs)
+    np.testing.assert_array_equal(on_device[on_device > 1].get(), x[x > 1])
 
 
 def test_wide_indices_of_transforms(small_limit):
