@@ -16,6 +16,7 @@ Two rules bound how much an arena wastes:
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from typing import Any
 
 from ndgpu.runtime.context import Place
 from ndgpu.runtime.memory import MemoryPointer
@@ -98,11 +99,13 @@ class Arena:
     """
 
     __slots__ = (
-        "chunks", "large", "most", "place", "since", "slack", "small", "stacks", "stamp", "total"
+        "chunks", "large", "most", "owner", "place", "since", "slack", "small", "stacks", "stamp",
+        "total",
     )  # fmt: skip
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, owner: Any) -> None:
         self.place = place
+        self.owner = owner  # what the pool has on the device
         self.stacks: dict[int, list[Block]] = {}
         self.small = Shelf()
         self.large = Shelf()

@@ -40,6 +40,7 @@ from ndgpu.runtime.blocks import SMALL, UNIT, Arena, Block, Chunk, chunk_size
 from ndgpu.runtime.context import Place, local
 from ndgpu.runtime.device import Device
 from ndgpu.runtime.errors import OutOfMemoryError
+from ndgpu.runtime.hooks import active as _hooked
 from ndgpu.runtime.memory import BaseMemory, MemoryPointer, UnownedMemory, malloc
 
 __all__ = ["MemoryPool", "PooledMemory", "byte_limit"]
@@ -82,7 +83,7 @@ class PooledMemory(BaseMemory):
         """Give the memory back before the object goes; nothing may use it any more."""
         block = self._block
         if block is not None:
-            if hooks.active.number:
+            if _hooked.number:
                 self._free_hooked(block)
                 return
             self._block = None
@@ -172,11 +173,15 @@ class MemoryPool:
         ValueError
             If `size` is negative.
         """
-        if hooks.active.number:
+        if _hooked.number:
             return self._malloc_hooked(size)
         try:
-            stack = self._arenas[local.place].stacks.get((size + 511) & -512)
+            arena = self._arenas[local.place]
+            rounded = (size + 511) & -512
+            stack = arena.stacks.get(rounded)
             block = stack.pop() if stack else None
+            if block is None and size > 0:
+                block = self._fit(arena, rounded)
         except (AttributeError, KeyError, IndexError, TypeError):
             # This thread is new, or the stream is; another thread took the last block.
             block = None
@@ -317,23 +322,25 @@ class MemoryPool:
         if size == 0:
             return None
         size = (size + UNIT - 1) & -UNIT
-        pool = self._devices.get(context.current_device_id()) or self._device()
-        block = self._fit(pool, size)
-        if block is None:
-            # Without the lock, since finalisers may take locks of their own.
-            gc.collect()  # frees what only cycles keep alive
-            block = self._fit(pool, size)
-        if block is None:
-            raise self._out_of_memory(pool, size)
-        return block
-
-    def _fit(self, pool: _DevicePool, size: int) -> Block | None:
-        """Find a block among those freed, or get a chunk from the driver; None for no room."""
+        pool = self._device()
         place = local.place
         with pool.lock:
             arena = self._arenas.get(place)
             if arena is None:
-                arena = self._arenas[place] = Arena(place)
+                arena = self._arenas[place] = Arena(place, pool)
+        block = self._fit(arena, size)
+        if block is None:
+            # Without the lock, since finalisers may take locks of their own.
+            gc.collect()  # frees what only cycles keep alive
+            block = self._fit(arena, size)
+        if block is None:
+            raise self._out_of_memory(pool, size)
+        return block
+
+    def _fit(self, arena: Arena, size: int) -> Block | None:
+        """Find a block among those freed, or get a chunk from the driver; None for no room."""
+        pool: _DevicePool = arena.owner
+        with pool.lock:
             if pool.busy:
                 # A finaliser allocates in the middle of this very function: the
                 # shelves are not to be touched, so it gets a chunk of its own.
@@ -369,15 +376,15 @@ class MemoryPool:
         if pool.limit and pool.total + chunk > pool.limit:
             return None
         given = {"device_id": pool.device_id, "mem_size": chunk}
-        if hooks.active.number:
+        if _hooked.number:
             hooks.tell("alloc_preprocess", **given)
         try:
             pointer = self._allocator(chunk)
         except OutOfMemoryError:
-            if hooks.active.number:
+            if _hooked.number:
                 hooks.tell("alloc_postprocess", **given, mem_ptr=0)
             return None
-        if hooks.active.number:
+        if _hooked.number:
             hooks.tell("alloc_postprocess", **given, mem_ptr=pointer.ptr)
         pool.searches = 0
         pool.total += chunk
