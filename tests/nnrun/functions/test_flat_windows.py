@@ -47,6 +47,34 @@ def test_the_same_as_the_plain_path(name, cache, rng, monkeypatch):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", [*GEOMETRIES, "strides", "past the end"])
+def test_the_same_by_the_library_s_functions(name, rng, monkeypatch):
+    import ndgpu
+
+    further = {
+        "strides": ((2, 4, 7, 6), (4, 2, 3, 2), {"stride": (2, 3), "pad": 1, "groups": 2}),
+        "past the end": ((1, 2, 6, 7), (3, 2, 3, 2), {"stride": 2, "cover_all": True}),
+    }
+    x_shape, W_shape, options = (GEOMETRIES | further)[name]
+    x, W, b = (rng.standard_normal(s) for s in (x_shape, W_shape, W_shape[:1]))
+    gy = rng.standard_normal(F.convolution_2d(x, W, b, **options).shape)
+    expected = all_of(x, W, b, gy, options)
+    # Without cuDNN they do the same by means of their own.
+    monkeypatch.setattr(ndgpu.cudnn, "available", lambda: True)
+    called = []
+    original = ndgpu.cudnn.convolution
+    monkeypatch.setattr(
+        ndgpu.cudnn, "convolution", lambda *a, **o: called.append(o) or original(*a, **o)
+    )
+    found = all_of(*map(ndgpu.asarray, (x, W, b, gy)), options)
+    assert len(called) == (name != "past the end")
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(nnrun.cuda.to_cpu(one), other, rtol=1e-10, atol=1e-10)
+    with nnrun.using_config("use_cudnn", "never"):
+        F.convolution_2d(*map(ndgpu.asarray, (x, W, b)), **options)
+    assert len(called) == (name != "past the end")
+
+
 def test_of_views(rng):
     x, W = rng.standard_normal((5, 6, 3, 2)).T, rng.standard_normal((4, 3, 3, 2))[..., ::-1]
     expected = F.convolution_2d(np.ascontiguousarray(x), np.ascontiguousarray(W)).array
