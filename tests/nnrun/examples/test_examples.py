@@ -97,3 +97,9 @@ def test_learns(name, arguments, check, tmp_path, monkeypatch, capsys):
         before.use()
     print(capsys.readouterr().out)  # shown if the test fails
     assert check(result)
+
+
+def test_the_readme_names_every_example():
+    text = (EXAMPLES.parent / "README.md").read_text()
+    for path in EXAMPLES.glob("*.py"):
+        assert f"`{path.name}`" in text or path.stem.startswith("talk_"), path.name
