@@ -209,6 +209,27 @@ def test_streams_do_not_change_within():
     assert (x + 1).tolist() == [1, 2, 3]
 
 
+def test_work_for_another_stream_is_not_fused():
+    doubled = ndgpu.ElementwiseKernel("T x", "T y", "y = 2 * x", "doubled")
+    tripled = ndgpu.RawKernel(
+        'extern "C" __global__ void f(const double* x, double* y) {'
+        " y[threadIdx.x] = 3 * x[threadIdx.x]; }",
+        "f",
+    )
+
+    def by_raw(x, stream):
+        y = ndgpu.empty_like(x)
+        tripled((1,), (3,), (x, y), stream=stream)
+        return y
+
+    x, stream = ndgpu.arange(3.0), ndgpu.cuda.Stream()
+    for function, factor in ((lambda x, s: doubled(x, stream=s), 2), (by_raw, 3)):
+        with pytest.warns(FusionWarning, match="neither elementwise nor a reduction"):
+            result = fuse(function)(x, stream)
+        stream.synchronize()
+        assert result.tolist() == [0, factor, 2 * factor]
+
+
 def test_an_error_of_the_function_is_its_own():
     @fuse
     def function(x, y):

@@ -190,7 +190,9 @@ class Function:
         """Launch the kernel with arguments converted already; see `launch`."""
         gx, gy, gz = grid if type(grid) is tuple and len(grid) == 3 else _three(grid, "grid")
         bx, by, bz = block if type(block) is tuple and len(block) == 3 else _three(block, "block")
-        pointer = (runtime.get_current_stream() if stream is None else stream).ptr
+        pointer = runtime.get_current_stream().ptr  # one that records lets no other take its work
+        if stream is not None:
+            pointer = stream.ptr
         slot = packer.take()
         try:
             try:

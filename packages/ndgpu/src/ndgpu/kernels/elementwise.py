@@ -187,6 +187,8 @@ class Elementwise:
         OverflowError
             If a Python integer does not fit its scalar operand's dtype.
         """
+        if stream is not None:
+            _ = runtime.get_current_stream().ptr  # one that records lets no other take its work
         try:
             pointer = (runtime.get_current_stream() if stream is None else stream).ptr
         except Intercepted as record:
