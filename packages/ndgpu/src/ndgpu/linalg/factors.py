@@ -48,6 +48,19 @@ def _subtract_product(c: ndarray, a: ndarray, b: ndarray) -> None:
         TABLE["subtract"](c, _product(a, b), out=c)
 
 
+def _nearest_unitary(v: ndarray) -> ndarray:
+    """Take the rounding of many rotations out of nearly unitary matrices.
+
+    One step of Newton's and Schulz's iteration for the polar factor, which squares the
+    distance (Higham, Functions of Matrices, 2008, section 8.3).
+    """
+    correction = _product(v, _product(adjoint(v), v))
+    half = v._dtype.type(0.5)
+    return TABLE["subtract"](
+        TABLE["multiply"](v, v._dtype.type(1.5)), TABLE["multiply"](correction, half)
+    )
+
+
 @functools.cache
 def _triangle_kernel(dtype: np.dtype, lower: bool, unit: bool) -> Elementwise:
     kept = "column < row" if lower else "column > row"
@@ -290,7 +303,7 @@ class KernelSolver:
         columns = take_along(casts.copy(w.mT), order[:, None])
         if basis is not None:
             columns = _product(basis, columns)
-        return columns, s, take_along(casts.copy(v.mT), order[:, None])
+        return columns, s, take_along(_nearest_unitary(casts.copy(v.mT)), order[:, None])
 
     @staticmethod
     def _scale(a: ndarray, complaint: str) -> ndarray:
@@ -317,7 +330,7 @@ class KernelSolver:
         v = unit
         if not panels.jacobi(w, v):
             raise LinAlgError("Eigenvalues did not converge")
-        vectors = casts.copy(v.mT)
+        vectors = _nearest_unitary(casts.copy(v.mT))
         images = _product(whole, vectors)
         values = reductions.sum(TABLE["multiply"](TABLE["conjugate"](vectors), images), 1)
         values = casts.copy(values.real)
