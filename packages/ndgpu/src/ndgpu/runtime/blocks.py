@@ -41,10 +41,11 @@ def chunk_size(size: int) -> int:
 class Chunk:
     """A piece that the driver gave, cut into blocks."""
 
-    __slots__ = ("pointer", "shelf", "size", "small", "stamp")
+    __slots__ = ("device_id", "pointer", "shelf", "size", "small", "stamp")
 
     def __init__(self, pointer: MemoryPointer, size: int, small: bool) -> None:
         self.pointer = pointer
+        self.device_id = pointer.device_id
         self.size = size
         self.small = small  # whether it is for small requests
         self.shelf: Shelf  # where its free blocks are, in the arena that it is attached to
@@ -62,7 +63,7 @@ class Block:
         self.chunk = chunk
         self.ptr = ptr
         self.size = size
-        self.device_id = chunk.pointer.device_id
+        self.device_id = chunk.device_id
         self.before = before  # the neighbours in the chunk
         self.after = after
         self.free = False
