@@ -10,6 +10,7 @@ import numpy as np
 from nnrun.core import Parameter
 from nnrun.optimizer import GradientMethod, Hyperparameter, HyperparameterProxy, UpdateRule
 from nnrun.update_kernel import UpdateKernel
+from nnrun.utils.in_parts import in_parts
 
 __all__ = ["AMSGrad", "Adam", "AdamRule", "AdamW"]
 
@@ -71,11 +72,14 @@ class AdamRule(UpdateRule):
 
     def update_core_cpu(self, param: Parameter) -> None:
         """Change a NumPy array in place."""
-        hp = self.hyperparam
         state: Any = self.state
-        array: Any = param.array
-        grad: Any = param.grad
-        m, v = state["m"], state["v"]
+        arrays: list[Any] = [param.array, param.grad, state["m"], state["v"]]
+        if self.hyperparam.amsgrad:
+            arrays.append(state["vhat"])
+        in_parts(self._step, *arrays)
+
+    def _step(self, array: Any, grad: Any, m: Any, v: Any, vhat: Any = None) -> None:
+        hp = self.hyperparam
         # One array is made, and used for every intermediate result.
         work = np.subtract(grad, m, out=np.empty_like(m))  # stays an array if 0-d
         work *= 1 - hp.beta1
@@ -84,9 +88,9 @@ class AdamRule(UpdateRule):
         work -= v
         work *= 1 - hp.beta2
         v += work
-        if hp.amsgrad:
-            np.maximum(state["vhat"], v, out=state["vhat"])
-            v = state["vhat"]
+        if vhat is not None:
+            np.maximum(vhat, v, out=vhat)
+            v = vhat
         np.sqrt(v, out=work)
         work += hp.eps
         np.divide(m, work, out=work)
