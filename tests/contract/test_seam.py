@@ -11,7 +11,7 @@ import ndgpu
 
 ROOT = Path(ndgpu.__file__).parent
 # Where the kind of device is shown to a person, or chosen by one.
-LABELS = {"cuda.py", "config.py"}
+LABELS = {"cuda/__init__.py", "config.py", "about.py"}
 
 
 def sources_above_the_driver() -> list[Path]:
