@@ -111,7 +111,7 @@ def test_warm(tmp_path, monkeypatch):
 def test_warming_fills_the_cache(tmp_path):
     """One part of many of one dtype, in a process of its own, as the command line starts them."""
     environment = os.environ | {"NDGPU_CACHE_DIR": str(tmp_path)}
-    command = ["-m", "ndgpu", "cache", "warm", "--dtypes", "float32", "--part", "0/60"]
+    command = ["-m", "ndgpu", "cache", "warm", "--dtypes", "float32", "--part", "0/200"]
     subprocess.run([sys.executable, *command], env=environment, check=True)
     kinds = {e.origin()["kind"] for e in diskcache.DiskCache(tmp_path, 1 << 30).entries()}
     assert "image" in kinds
