@@ -25,6 +25,7 @@ __all__ = [
     "infer_shape",
     "is_c_contiguous",
     "is_f_contiguous",
+    "is_integer",
     "keep_order_strides",
     "normalize_axes",
     "normalize_axis",
@@ -32,6 +33,18 @@ __all__ = [
 ]
 
 Shape = tuple[int, ...]
+
+
+def is_integer(value: Any) -> bool:
+    """Whether one integer was given: an array of one axis has ``__index__`` and is a sequence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_integer(3), is_integer(np.int8(3)), is_integer(np.array([3, 4]))
+    (True, True, False)
+    """
+    return hasattr(value, "__index__") and not getattr(value, "ndim", 0)
 
 
 def as_shape(shape: SupportsIndex | Iterable[SupportsIndex]) -> Shape:
@@ -51,7 +64,7 @@ def as_shape(shape: SupportsIndex | Iterable[SupportsIndex]) -> Shape:
     """
     if type(shape) is tuple:
         entries: Iterable[Any] = shape
-    elif hasattr(shape, "__index__"):
+    elif is_integer(shape):
         entries = (shape,)
     elif isinstance(shape, Iterable):
         entries = shape
@@ -68,7 +81,7 @@ def as_shape(shape: SupportsIndex | Iterable[SupportsIndex]) -> Shape:
 
 def infer_shape(shape: Any, size: int) -> Shape:
     """Return the shape that `reshape` wants, its ``-1`` worked out from `size` elements."""
-    if hasattr(shape, "__index__"):
+    if is_integer(shape):
         shape = (shape,)
     entries = [operator.index(n) for n in shape]
     unknown = [axis for axis, n in enumerate(entries) if n < 0]

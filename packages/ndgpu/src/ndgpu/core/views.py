@@ -6,6 +6,7 @@ copy only where no strides can show the elements in the wanted order.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def transpose(a: ndarray, axes: Any = None) -> ndarray:
     if axes is None:
         return a.T
     ndim = len(a._shape)
-    if hasattr(axes, "__index__"):
+    if layout.is_integer(axes):
         axes = (axes,)
     if len(axes) != ndim:
         raise ValueError("axes don't match array")
@@ -139,7 +140,7 @@ def moveaxis(a: ndarray, source: Any, destination: Any) -> ndarray:
 
 
 def _axes_in_order(axis: Any, ndim: int, name: str) -> list[int]:
-    entries = [axis] if hasattr(axis, "__index__") else list(axis)
+    entries = [axis] if layout.is_integer(axis) else list(axis)
     axes = [normalize_axis(entry, ndim) for entry in entries]
     if len(set(axes)) != len(axes):
         raise ValueError(f"repeated axis in `{name}` argument")
@@ -206,6 +207,7 @@ def diagonal(a: ndarray, offset: int = 0, axis1: int = 0, axis2: int = 1) -> nda
     if first == second:
         raise ValueError("axis1 and axis2 cannot be the same")
     rows, columns = a._shape[first], a._shape[second]
+    offset = operator.index(offset)  # a small integer of NumPy's would overflow below
     length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
     start = 0
     if length:

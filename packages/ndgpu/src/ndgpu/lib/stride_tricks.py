@@ -108,7 +108,7 @@ def sliding_window_view(
                 f"{len(sizes)} window_shape elements and `x.ndim` is {a.ndim}."
             )
     else:
-        given = (axis,) if hasattr(axis, "__index__") else tuple(axis)
+        given = (axis,) if layout.is_integer(axis) else tuple(axis)
         axes = tuple([layout.normalize_axis(k, a.ndim) for k in given])
         if len(sizes) != len(axes):
             raise ValueError(
@@ -125,7 +125,7 @@ def sliding_window_view(
 
 
 def _entries_positive(window_shape: Any) -> bool:
-    entries = (window_shape,) if hasattr(window_shape, "__index__") else tuple(window_shape)
+    entries = (window_shape,) if layout.is_integer(window_shape) else tuple(window_shape)
     if any(n < 0 for n in entries):
         raise ValueError("`window_shape` cannot contain negative values")
     return True

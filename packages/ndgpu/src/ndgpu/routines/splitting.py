@@ -6,7 +6,7 @@ import itertools
 import operator
 from typing import Any
 
-from ndgpu.core.layout import normalize_axis
+from ndgpu.core.layout import is_integer, normalize_axis
 from ndgpu.core.ndarray import ndarray
 from ndgpu.core.transfer import asarray
 from ndgpu.routines.joining import section
@@ -63,7 +63,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[ndarray]:
     [array([0, 1]), array([2, 3])]
     """
     ary = asarray(ary)
-    if hasattr(indices_or_sections, "__index__"):
+    if is_integer(indices_or_sections):
         sections = operator.index(indices_or_sections)
         if sections > 0 and ary._shape[normalize_axis(axis, ary.ndim)] % sections:
             raise ValueError("array split does not result in an equal division")
