@@ -260,3 +260,28 @@ def test_arguments_that_we_give_are_accepted(name, arguments):
         assert "cu" in str(error).lower()  # the function or libcuda is not there
     else:
         assert code != driver.CUresult.CUDA_SUCCESS
+
+
+@pytest.mark.parametrize(("version", "old"), [(12090, True), (13000, False)])
+def test_where_managed_memory_goes(monkeypatch, version, old):
+    seen = []
+
+    def note(*given):
+        seen.append(given)
+        return (driver.CUresult.CUDA_SUCCESS,)
+
+    monkeypatch.setattr(cuda._bindings, "CUDA_VERSION", version)
+    for name in ("cuMemPrefetchAsync", "cuMemAdvise"):
+        monkeypatch.setattr(cuda._bindings, name, note)
+    advice = driver.CUmem_advise(1)
+    cuda.cuMemPrefetchAsync(16, 64, 3, 2)
+    cuda.cuMemAdvise(16, 64, advice, -1)
+    if old:
+        assert seen == [(16, 64, 3, 2), (16, 64, advice, -1)]
+        return
+    first, second = seen
+    kinds = driver.CUmemLocationType
+    assert (first[:2], first[3:]) == ((16, 64), (0, 2))
+    assert (first[2].type, first[2].id) == (kinds.CU_MEM_LOCATION_TYPE_DEVICE, 3)
+    assert second[:3] == (16, 64, advice)
+    assert second[3].type == kinds.CU_MEM_LOCATION_TYPE_HOST

@@ -210,3 +210,19 @@ def test_the_pinned_allocator_can_be_changed() -> None:
         rt.set_pinned_memory_allocator(rt.get_default_pinned_memory_pool().malloc)
     with pytest.raises(TypeError, match="got str 'x'"):
         rt.set_pinned_memory_allocator("x")  # type: ignore[arg-type]
+
+
+def test_managed_memory_is_moved_and_advised_on() -> None:
+    memory = rt.ManagedMemory(1000)
+    memory.prefetch()
+    memory.prefetch(rt.Stream(), device=1)
+    memory.prefetch(device=-1)
+    memory.advise(1, 0)
+    memory.advise(3, rt.Device(1))
+    with pytest.raises(rt.CUDADriverError, match="no host device 7"):
+        memory.prefetch(device=7)
+    with pytest.raises(ValueError, match="9"):
+        memory.advise(9, 0)
+    plain = rt.UnownedMemory(rt.Memory(64).ptr, 64, None, 0)
+    with pytest.raises(rt.CUDADriverError, match="not within managed memory"):
+        rt.ManagedMemory.prefetch(plain)  # type: ignore[arg-type]

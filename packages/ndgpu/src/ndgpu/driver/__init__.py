@@ -10,6 +10,7 @@ for arguments of the wrong type.  This package adds three guarantees:
 * handles and device pointers that calls return are plain ints, and plain ints
   are accepted wherever a handle or pointer is wanted; stream 0 is the legacy
   default stream;
+* `cuMemPrefetchAsync` and `cuMemAdvise` take a device's ordinal, -1 for the host, as in CUDA 12;
 * `cuStreamGetCaptureInfo` returns ``(CUresult, status, id)`` alone, and the values of
   `cuMemPoolGetAttribute` and `cuMemPoolSetAttribute` are ints;
 * enumerations (``driver.CUresult``, ...) are the ones of
@@ -88,6 +89,8 @@ FUNCTIONS: tuple[str, ...] = (
     "cuMemHostAlloc",
     "cuMemFreeHost",
     "cuMemAllocManaged",
+    "cuMemPrefetchAsync",
+    "cuMemAdvise",
     "cuPointerGetAttribute",
     # copies and fills
     "cuMemcpy",

@@ -119,6 +119,31 @@ def cuGraphGetNodes(hGraph: int, numNodes: int = 0) -> tuple:
     return code, None if nodes is None else [int(node) for node in nodes], count
 
 
+def _location(device: int) -> Any:
+    """Where memory is to be, as CUDA 13 wants to be told: a device, or the host for -1."""
+    kinds = _bindings.CUmemLocationType
+    location = _bindings.CUmemLocation()
+    location.type = (
+        kinds.CU_MEM_LOCATION_TYPE_HOST if device < 0 else kinds.CU_MEM_LOCATION_TYPE_DEVICE
+    )
+    location.id = max(device, 0)
+    return location
+
+
+def cuMemPrefetchAsync(devPtr: int, count: int, dstDevice: int, hStream: int) -> tuple:
+    """Return ``(CUresult,)``."""
+    if _bindings.CUDA_VERSION < 13000:
+        return _bindings.cuMemPrefetchAsync(devPtr, count, dstDevice, hStream)
+    return _bindings.cuMemPrefetchAsync(devPtr, count, _location(dstDevice), 0, hStream)
+
+
+def cuMemAdvise(devPtr: int, count: int, advice: Any, device: int) -> tuple:
+    """Return ``(CUresult,)``."""
+    if _bindings.CUDA_VERSION < 13000:
+        return _bindings.cuMemAdvise(devPtr, count, advice, device)
+    return _bindings.cuMemAdvise(devPtr, count, advice, _location(device))
+
+
 def missing() -> str:
     """Say what keeps CUDA from being used, or "" after initialising it."""
     try:

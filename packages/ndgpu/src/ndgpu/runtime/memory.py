@@ -135,6 +135,41 @@ class ManagedMemory(Memory):
     def _allocate(self) -> int:
         return self._result(driver.cuMemAllocManaged(self.size, _ATTACH_GLOBAL))
 
+    def prefetch(self, stream: Any | None = None, *, device: int | Device | None = None) -> None:
+        """Move the pages to where they will be used, in the order of a stream.
+
+        Parameters
+        ----------
+        stream : Stream, optional
+            The current stream by default.
+        device : int or Device, optional
+            Where to; -1 for the processor, and by default the device of the memory.
+
+        Examples
+        --------
+        >>> from ndgpu import cuda
+        >>> cuda.ManagedMemory(1000).prefetch()
+        """
+        where = self.device_id if device is None else int(device)
+        if self.size:
+            queue = _stream_ptr(stream)
+            check(driver.cuMemPrefetchAsync(self.ptr, self.size, where, queue))
+
+    def advise(self, advice: int, device: int | Device) -> None:
+        """Tell the driver how the memory will be used.
+
+        Parameters
+        ----------
+        advice : int
+            Of ``CUmem_advise``: 1 and 2 set and unset that it is mostly read, 3 and 4 where it
+            is best kept, 5 and 6 from where it will be accessed.
+        device : int or Device
+            The device that the advice names; -1 for the processor.
+        """
+        if self.size:
+            kind = driver.CUmem_advise(advice)
+            check(driver.cuMemAdvise(self.ptr, self.size, kind, int(device)))
+
 
 class UnownedMemory(BaseMemory):
     """Memory that something else owns, which is kept alive.

@@ -19,11 +19,13 @@ from typing import Any
 from cuda.bindings.driver import CUmemorytype, CUpointer_attribute, CUresult
 
 from ndgpu.driver.host import checks
+from ndgpu.driver.host import context as contexts
 from ndgpu.driver.host.capture import unsafe
 from ndgpu.driver.host.context import Context, Device, lock, thread
 from ndgpu.driver.host.libc import libc
 from ndgpu.driver.host.queues import Queue
 from ndgpu.driver.host.results import OK, SUCCESS, fail
+from ndgpu.driver.host.stream import bad_stream, find_stream
 
 __all__ = [
     "Block",
@@ -284,6 +286,35 @@ def cuMemAllocManaged(bytesize: int, flags: int) -> tuple:
     if (refusal := unsafe("cuMemAllocManaged", 1)) is not None:
         return refusal
     return allocate_for("cuMemAllocManaged", context, bytesize, "managed")
+
+
+def _managed(call: str, pointer: int, count: int, device: int) -> tuple:
+    """Check what is said about a piece of managed memory; there is nothing to do."""
+    context = thread.context
+    if context.error is not None:
+        return context.refuse()
+    block = find(pointer)
+    if block is None or block.kind != "managed" or not contains(pointer, count) or count <= 0:
+        detail = f"{call}: {count} bytes at {pointer:#x} are not within managed memory"
+        return fail(_INVALID, detail)
+    if not -1 <= device < len(contexts.devices):
+        detail = f"{call}: there is no host device {device}"
+        return fail(CUresult.CUDA_ERROR_INVALID_DEVICE, detail)
+    return OK
+
+
+def cuMemPrefetchAsync(devPtr: int, count: int, dstDevice: int, hStream: int) -> tuple:
+    """Move managed memory to a device, -1 for the host; here it is everywhere already."""
+    if find_stream(hStream, thread.context) is None:
+        return bad_stream("cuMemPrefetchAsync", hStream)
+    return _managed("cuMemPrefetchAsync", devPtr, count, dstDevice)
+
+
+def cuMemAdvise(devPtr: int, count: int, advice: int, device: int) -> tuple:
+    """Be told how managed memory will be used."""
+    if not 1 <= int(advice) <= 6:
+        return fail(_INVALID, f"cuMemAdvise: {advice!r} is no advice")
+    return _managed("cuMemAdvise", devPtr, count, device)
 
 
 _ATTRIBUTE = CUpointer_attribute
