@@ -197,3 +197,17 @@ class TestBatchNormalization:
     def test_wrong_input(self):
         with pytest.raises(ValueError, match=r"`gamma` has shape \(3,\)"):
             L.BatchNormalization(3)(np.zeros((2, 4), np.float32))
+
+
+def test_mixed_precision_keeps_statistics_in_single():
+    x = rng.standard_normal((8, 3)).astype(np.float16)
+    with nnrun.using_config("dtype", nnrun.mixed16):
+        linear, bn = L.Linear(3, 3), L.BatchNormalization(3)
+    assert linear.W.dtype == np.float16
+    assert bn.gamma.dtype == bn.avg_mean.dtype == np.float32
+    y = bn(linear(x))
+    assert y.dtype == np.float16
+    F.sum(y * y).backward()
+    assert bn.gamma.grad.dtype == np.float32 and linear.W.grad.dtype == np.float16
+    with nnrun.using_config("train", False):
+        assert bn(linear(x)).dtype == np.float16

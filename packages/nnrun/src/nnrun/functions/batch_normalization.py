@@ -9,6 +9,7 @@ from nnrun.backend import get_array_module, get_device_from_array
 from nnrun.config import config
 from nnrun.core import FunctionNode, Variable, as_variable
 from nnrun.functions.broadcast import broadcast_to
+from nnrun.functions.indexing import cast
 from nnrun.functions.reductions import average
 from nnrun.functions.reductions import sum as sum_
 from nnrun.functions.shape import reshape
@@ -99,6 +100,7 @@ def batch_normalization(
         The input.
     gamma, beta : Variable or array
         Scale and shift, of the shape of the axes of `x` that are not averaged over.
+        Of another dtype than `x`, theirs is the one that is computed in.
     eps : float
         Added to the variance.
     running_mean, running_var : array, optional
@@ -132,6 +134,11 @@ def batch_normalization(
         raise ValueError(
             f"batch_normalization: `beta` has shape {beta.shape} but `gamma` has {gamma.shape}"
         )
+    if gamma.dtype != x.dtype:  # half precision, with statistics and parameters in single
+        y = batch_normalization(
+            cast(x, gamma.dtype), gamma, beta, eps, running_mean, running_var, decay, axis
+        )
+        return cast(y, x.dtype)
     node = BatchNormalization(axes, kept, eps)
     y = node.apply((x, gamma, beta))[0]
     if config.in_recomputing:  # the averages have moved already
@@ -184,5 +191,8 @@ def fixed_batch_normalization(
     variable([[2.]])
     """
     _, kept = _axes(x, gamma, axis, "fixed_batch_normalization")
+    if gamma.dtype != x.dtype:
+        y = fixed_batch_normalization(cast(x, gamma.dtype), gamma, beta, mean, var, eps, axis)
+        return cast(y, x.dtype)
     g, b, m, v = (reshape(as_variable(p), kept) for p in (gamma, beta, mean, var))
     return (as_variable(x) - m) * (g * rsqrt(v + eps)) + b
