@@ -63,7 +63,15 @@ _NOT_WAITED = (
 ACCEPTED = [
     *(
         (name, "returned", _always, _NOT_WAITED)
-        for name in ("take", "choose", "ravel_multi_index", "ndarray.take", "*.at", "put")
+        for name in (
+            "take",
+            "choose",
+            "ravel_multi_index",
+            "unravel_index",
+            "ndarray.take",
+            "*.at",
+            "put",
+        )
     ),
     ("fft.fftshift", "not enough values", _always, _UNPACKED),
     ("fft.ifftshift", "not enough values", _always, _UNPACKED),

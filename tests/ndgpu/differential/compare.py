@@ -85,7 +85,12 @@ def _copied(value):
 
 
 def _same_layout(a):
-    result = np.empty_like(a)
+    """A copy with the strides of `a`."""
+    if a.size == 0:
+        return a.copy()
+    low, high = np.lib.array_utils.byte_bounds(a)
+    offset = a.__array_interface__["data"][0] - low
+    result = np.ndarray(a.shape, a.dtype, np.zeros(high - low, np.uint8), offset, a.strides)
     result[...] = a
     return result
 

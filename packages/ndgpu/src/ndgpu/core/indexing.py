@@ -419,6 +419,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> ndarray:
     a = asarray(a)
     if axis is None:
         a, axis = views.ravel(a), 0
+    elif a.ndim == 0:
+        a = views.ravel(a)
     axis = layout.normalize_axis(axis, a.ndim)
     n = a._shape[axis]
     counts = repeats.get() if isinstance(repeats, ndarray) else np.asarray(repeats)

@@ -376,7 +376,8 @@ def _check_power(operands: list[Any], kinds: list[Any]) -> None:
     if not isinstance(kinds[1], type) or kinds[1] in (float, complex) or kinds[0] in _WEAK[1:]:
         return
     integral = kinds[1] is int or np.dtype(kinds[1]).kind == "i"
-    if integral and np.dtype(kinds[0]).kind in "iub" and exponent < 0:
+    some = not isinstance(operands[0], ndarray) or operands[0]._size
+    if integral and some and np.dtype(kinds[0]).kind in "iub" and exponent < 0:
         raise ValueError("Integers to negative integer powers are not allowed.")
 
 

@@ -420,7 +420,7 @@ template <typename T>
 __device__ complex<T> pow(const complex<T>& z, const complex<T>& w) {
   if (w.re == 0 && w.im == 0) return complex<T>(T(1));
   if (z.re == 0 && z.im == 0) {
-    if (w.re > 0 && w.im == 0) return complex<T>(T(0));
+    if (w.re > 0) return complex<T>(T(0));
     const T none = ndgpu::infinity(T()) - ndgpu::infinity(T());
     return complex<T>(none, none);
   }

@@ -90,17 +90,19 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> ndarray:
             if x.ndim
             else "object of too small depth for desired array"
         )
-    if x._dtype.kind not in "biu" or x._dtype == np.uint64:
-        if x._size:
-            raise TypeError(
-                f"Cannot cast array data from {x._dtype!r} to dtype('int64') according to the "
-                "rule 'safe'"
-            )
-        x = casts.astype(x, _INT64)
+    if x._dtype.kind not in "biu" and x._size:
+        raise TypeError(
+            f"Cannot cast array data from {x._dtype!r} to dtype('int64') according to the rule "
+            "'safe'"
+        )
+    if x._dtype.kind not in "bi":
+        x = casts.astype(x, _INT64, copy=False)
     if weights is not None:
         weights = casts.astype(asarray(weights), _FLOAT64, casting="safe", copy=False)
         if weights._shape != x._shape:
             raise ValueError("The weights and list don't have the same length.")
+        if not x._size:
+            weights = None  # NumPy gives integers where there is nothing to add up
     n = minlength
     if x._size:
         if x._dtype.kind == "i" and int(x.min()) < 0:

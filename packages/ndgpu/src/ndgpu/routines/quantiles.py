@@ -147,7 +147,10 @@ def _quantile(
     rows, axes, shape = _prepare(a, axis)
     n = rows._shape[-1]
     exact = method in ("inverted_cdf", "closest_observation", "lower", "higher", "nearest")
-    number = q.dtype.type(0) if q.dtype.kind == "f" and q.ndim else 0.0
+    # A whole `q` is the dtype of integers still, as in NumPy.
+    number: Any = 0 if q.dtype.kind in "iu" else 0.0
+    if q.dtype.kind == "f" and q.ndim:
+        number = q.dtype.type(0)
     kind = a._dtype if exact else as_dtype(np.result_type(a._dtype, number))
     if kind.kind == "b":
         kind = a._dtype
