@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import ndgpu.runtime as rt
@@ -186,6 +187,13 @@ def test_free_twice_is_free_once() -> None:
     del pointer, memory
     a, b = pool.malloc(512), pool.malloc(512)
     assert a.ptr != b.ptr
+
+
+def test_a_size_of_another_integer_type() -> None:
+    pool = rt.MemoryPool(FakeDriver())
+    for size in (np.int64(1000), np.uint8(200)):
+        assert type(pool.malloc(size).mem.size) is int  # type: ignore[arg-type]
+        assert type(pool.malloc(size).mem.size) is int  # type: ignore[arg-type]
 
 
 def test_zero_bytes() -> None:

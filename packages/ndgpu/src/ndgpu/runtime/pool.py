@@ -180,10 +180,11 @@ class MemoryPool:
             rounded = (size + 511) & -512
             stack = arena.stacks.get(rounded)
             block = stack.pop() if stack else None
-            if block is None and size > 0:
+            if block is None and type(size) is int and size > 0:
                 block = self._fit(arena, rounded)
-        except (AttributeError, KeyError, IndexError, TypeError):
-            # This thread is new, or the stream is; another thread took the last block.
+        except (AttributeError, KeyError, IndexError, OverflowError, TypeError):
+            # This thread is new, or the stream is; another thread took the last block; a size
+            # that is an odd kind of number.
             block = None
         if block is None:
             block = self._find(size)
