@@ -11,6 +11,8 @@ import ctypes
 import functools
 from pathlib import Path
 
+from ndgpu.driver.host.once import once
+
 from . import llvm
 
 __all__ = ["Heap", "default", "functions"]
@@ -45,7 +47,7 @@ class Heap(ctypes.Structure):
         )
 
 
-@functools.cache
+@once
 def default() -> Heap:
     """The heap of kernels that are run without a context."""
     return Heap(8 << 20)

@@ -12,10 +12,11 @@ to make an engine takes longer than to load a kernel.
 
 from __future__ import annotations
 
-import functools
 import struct
 import threading
 from typing import Any
+
+from ndgpu.driver.host.once import once
 
 __all__ = ["Target", "load_object", "object_code", "target"]
 
@@ -66,9 +67,9 @@ class Target:
         return self.binding.create_mcjit_compiler(empty, self._machine())
 
 
-@functools.cache
+@once
 def target() -> Target:
-    """The one `Target` of the process."""
+    """The one `Target` of the process: what it loaded is there for good."""
     return Target()
 
 
