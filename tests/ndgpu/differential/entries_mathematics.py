@@ -223,7 +223,7 @@ ENTRIES |= {
 }
 ENTRIES |= {name: partial(_window, name) for name in ("bartlett", "blackman", "hamming", "hanning")}
 _FROM_ARRAY = (
-    "all", "any", "argmax", "argmin", "argsort", "cumprod", "cumsum", "max", "mean", "min", "prod",
+    "all", "any", "argmax", "argmin", "cumprod", "cumsum", "max", "mean", "min", "prod",
     "ptp", "std", "sum", "var",
 )  # fmt: skip
 ENTRIES |= {
@@ -235,9 +235,10 @@ ENTRIES |= {
     f"ndarray.{name}": _method(name)
     for name in ("T", "byteswap", "conj", "conjugate", "copy", "flatten", "imag", "itemsize",
                  "mT", "nbytes", "ndim", "nonzero", "ravel", "real", "round", "shape", "size",
-                 "strides", "dtype", "tolist", "tobytes", "transpose", "diagonal", "trace", "item")
+                 "dtype", "tolist", "tobytes", "transpose", "diagonal", "trace", "item")
 }  # fmt: skip
 ENTRIES |= {
+    "ndarray.argsort": _method("argsort", -1, "stable"),
     "ndarray.astype": _method("astype", lambda c, a: c.dtype("fc")),
     "ndarray.choose": lambda c: Call("ndarray.choose", (c.values((3,), np.dtype("i8"), low=0,
                                      high=1), [c.array("f", (3,)), c.array("f", (3,))]), ulp=0),
@@ -255,6 +256,7 @@ ENTRIES |= {
     "ndarray.searchsorted": lambda c: Call("ndarray.searchsorted", (np.arange(5.0), 2.5)),
     "ndarray.sort": lambda c: Call("ndarray.sort", (c.fresh(shape=c.shape(1, 3)),), in_place=True,
                                    ulp=0),
+    "ndarray.strides": lambda c: Call("ndarray.strides", (c.array(shape=c.shape(0, 3, 1)),)),
     "ndarray.swapaxes": _method("swapaxes", _axis, _axis),
     "ndarray.take": _method("take", [0], axis=(0, -1)),
     "ndarray.view": _method("view", lambda c, a: np.dtype(c.choose("u1", "i4"))),

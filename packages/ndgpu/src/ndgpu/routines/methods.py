@@ -56,8 +56,7 @@ def _resized(self: ndarray, *new_shape: Any, refcheck: bool = True) -> NoReturn:
 def _byteswap(self: ndarray, inplace: bool = False) -> ndarray:
     """Return the elements with the order of their bytes turned round."""
     size = self.dtype.itemsize // (2 if self.dtype.kind == "c" else 1)
-    dense = self.copy()
-    octets = dense.view(np.uint8).reshape((-1, size))[:, ::-1]
+    octets = self.flatten().view(np.uint8).reshape((-1, size))[:, ::-1]
     swapped = octets.copy().reshape(-1).view(self.dtype).reshape(self.shape)
     if not inplace:
         return swapped
