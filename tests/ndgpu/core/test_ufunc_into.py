@@ -38,6 +38,13 @@ def test_another_dtype_in_the_same_memory(wide):
         np.testing.assert_array_equal(memory.get(), twin)
 
 
+def test_a_float64_result_is_not_taken_for_none():
+    x = ndgpu.arange(4, dtype=np.float32)
+    assert (x + x).dtype == np.float32  # the plan that a float64 result must not find
+    out = ndgpu.empty(4, dtype=np.float64)
+    assert ndgpu.add(x, x, out=out).tolist() == [0, 2, 4, 6]
+
+
 def test_operators_in_place():
     x, host = ndgpu.arange(6.0), np.arange(6.0)
     for step in (lambda v: v.__iadd__(2), lambda v: v.__imul__(v), lambda v: v.__isub__(0.5)):

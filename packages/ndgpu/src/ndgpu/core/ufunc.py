@@ -272,7 +272,8 @@ class ufunc:
         casting: Any,
     ) -> Plan:
         simple = signature is None and casting == "same_kind"
-        if simple and not guarded and out_dtypes == (None,):
+        # `is`: NumPy takes None for float64 where a dtype is compared with it.
+        if simple and not guarded and len(out_dtypes) == 1 and out_dtypes[0] is None:
             key: Any = kinds
         else:
             key = (kinds, out_dtypes, guarded, signature, casting)
