@@ -91,7 +91,7 @@ class Replay:
         self._pointers: list[Any] = []
 
     def play(self, start: int = 0, end: int | None = None) -> float:
-        """Do what the events from `start` to `end` say; return the seconds of the processor that took."""
+        """Do what events `start` to `end` say; return the seconds of the processor it took."""
         pointers, malloc = self._pointers, self._malloc
         append = pointers.append
         part = self._events[start:end]
