@@ -267,7 +267,7 @@ def test_types_of_partial_results(code, bare):
 @pytest.mark.parametrize("items", TILE_ITEMS)
 @pytest.mark.parametrize("width", [256, 300, 999, 1024, 1030, 2100])
 def test_tiles_of_every_width(items, width, bare, monkeypatch):
-    monkeypatch.setattr(reduction, "tile_items", lambda layout, wanted: items)
+    monkeypatch.setattr(reduction, "tile_items", lambda layout, wanted, item: items)
     x = whole(3, 70, width)
     np.testing.assert_array_equal(run(make_sum(), bare, x, (1,), F8), x.sum(1, dtype=F8))
     np.testing.assert_array_equal(run(make_max(), bare, x, (0, 1), F4), x.max((0, 1)))
@@ -275,13 +275,19 @@ def test_tiles_of_every_width(items, width, bare, monkeypatch):
 
 
 def test_tiles_are_wide_where_there_is_work_for_all_and_little_overlap():
-    def items(rows, width, wanted):
-        layout = Layout((width,), ((4,),), ((4,),), (rows,), ((4 * width,),), width,
+    def items(rows, width, wanted, item=4):
+        layout = Layout((width,), ((item,),), ((item,),), (rows,), ((item * width,),), width,
                                    rows, 0)  # fmt: skip
-        return tile_items(layout, wanted)
+        return tile_items(layout, wanted, item)
 
+    # A whole line, if a warp can hold it.
     assert items(10_000, 1000, 4096) == 32
     assert items(10_000, 1000, 2048 * 132) == 8
-    assert items(10_000, 1030, 4096) == 24
     assert items(10_000, 256, 1) == 8
+    # Else a kilobyte.
+    assert items(10_000, 1030, 4096) == 8
+    assert items(10, 1_000_000, 4096) == 8
+    assert items(10, 1_000_000, 4096, 2) == 16
+    assert items(10, 1_000_000, 4096, 8) == 4
+    assert items(10, 1_000_000, 4096, 16) == 4
     assert items(100, 100_000, 2048 * 132) == 8

@@ -314,7 +314,8 @@ class Reduction:
             wanted = limits.multiprocessors * limits.threads_per_multiprocessor
             threads = outputs
             if tiles:
-                layout = layout._replace(items=tile_items(layout, wanted))
+                item = self.spec.arrays[layout.lead].dtype.itemsize
+                layout = layout._replace(items=tile_items(layout, wanted, item))
                 threads = 32 * layout.tiles
             chunks = max(1, min(-(-wanted // threads), count // COLUMN_CHUNK, 1024))
             build, second = self._tile if tiles else self._column, self._column

@@ -30,6 +30,10 @@ COLUMN_CHUNK = 64
 """Least elements of one output that a thread takes before work is split further."""
 _FEW = 32
 """Fewer elements than this are not worth a warp."""
+_LINE_BYTES = 1024
+"""What a warp reads of a line that is longer than it can hold."""
+_FEWEST_ITEMS = 8
+"""Outputs per thread where threads are wanting, if so many lie within `_LINE_BYTES`."""
 
 
 class Layout(NamedTuple):
@@ -88,16 +92,25 @@ def in_columns(layout: Layout) -> bool:
     return 0 < abs(kept) < abs(reduced)
 
 
-def tile_items(layout: Layout, wanted: int) -> int:
-    """Outputs per thread in the tile form: many, if `wanted` threads have work even so."""
+def tile_items(layout: Layout, wanted: int, item: int) -> int:
+    """Outputs per thread in the tile form, where elements have `item` bytes.
+
+    A warp that holds a whole line reads all of memory in order.  Else a kilobyte of each line is
+    enough to be read fast, and no more than that: the next warp goes on where this one ends,
+    while the processor still expects each line's next bytes.  Fewer outputs, if `wanted` threads
+    would not have work otherwise.
+    """
     rows = max(1, layout.reduced // COLUMN_CHUNK)
     least = min(items * layout._replace(items=items).per_line for items in TILE_ITEMS)
+    usual = max(min(TILE_ITEMS), _LINE_BYTES // (32 * item))
     for items in TILE_ITEMS:
         tiled = layout._replace(items=items)
+        in_order = items <= usual or tiled.per_line == 1
         # What tiles overlap is done twice.
-        if 4 * items * tiled.per_line <= 5 * least and 32 * tiled.tiles * rows >= wanted:
+        little = 4 * items * tiled.per_line <= 5 * least
+        if in_order and little and 32 * tiled.tiles * rows >= wanted:
             return items
-    return TILE_ITEMS[-1]
+    return min(usual, _FEWEST_ITEMS)
 
 
 def inner_classes(strides: Sequence[tuple[int, ...]], items: Sequence[int]) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ first:
 
 ``tile``
     As ``column``, for outputs of which many lie side by side: each thread has several, a warp
-    apart, so that a warp reads a kilobyte or more of each line: all of it, where there are warps
-    enough, for memory is fastest when read in order.  The last tile of a line overlaps the
-    one before it, and the last items of a tile wider than a line overlap one another; they
-    write the same values again, so no thread needs a guard.
+    apart, so that a warp reads a kilobyte of each line, or all of a line that one warp can hold,
+    where there are warps enough: memory is fastest when read in order.  The last tile of a line
+    overlaps the one before it, and the last items of a tile wider than a line overlap one
+    another; they write the same values again, so no thread needs a guard.
 
 In all of them ``blockIdx.y`` selects a stretch of the reduced elements.
 
@@ -48,7 +48,7 @@ PARTIAL_BYTES = 64
 WARP_ROWS = 8
 """Outputs of one block where each has one warp."""
 
-TILE_ITEMS = (32, 24, 16, 8)
+TILE_ITEMS = (32, 24, 16, 8, 4)
 """Outputs that a thread may have in the tile form."""
 
 
