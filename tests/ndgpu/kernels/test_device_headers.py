@@ -327,6 +327,26 @@ def test_philox_known_answers(bare):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("code", "high"), [("f4", "a"), ("f8", "a, a")])
+def test_open_uniform_numbers_have_neither_end(code, high, bare):
+    last = 2**32 - 1
+    bits = np.array([0, 1, 255, 256, 2**31 - 1, 2**31, last - 511, last - 255, last], "u4")
+    kind = {"f4": "float", "f8": "double"}[code]
+    result = apply(bare, f"ndgpu::open_uniform_{kind}({high})", [bits], code, "philox")
+    assert 0 < result.min() < 1e-7
+    assert result.max() == np.nextafter(np.dtype(code).type(1), 0)
+    assert (np.diff(result) >= 0).all()
+
+
+@pytest.mark.parametrize("code", INTEGERS)
+def test_reciprocals_of_integers(code, bare):
+    a = integers(code)
+    least = np.iinfo(code).min if code in "iq" else 0
+    expected = [least if x == 0 else x if abs(x) == 1 else 0 for x in a.tolist()]
+    result = apply(bare, "ndgpu::reciprocal(a)", [a], code, "math")
+    assert result.tolist() == expected
+
+
 def test_random_numbers_do_not_depend_on_the_launch(bare):
     k = np.arange(5000, dtype="u8")
     for kind, out in itertools.product(("uniform", "normal"), ("float", "double")):

@@ -62,6 +62,24 @@ def test_raw_arrays_and_size(bare):
     np.testing.assert_array_equal(out.get(), a[::-1])
 
 
+INDEX_TYPES = (
+    "char", "signed char", "unsigned char", "short", "unsigned short", "int", "unsigned int",
+    "long", "unsigned long", "long long", "unsigned long long",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "strided"])
+def test_raw_arrays_take_indices_of_every_integer_type(bare, layout):
+    # one kernel reads an element with each of the types
+    reads = [f"y[{k}u] = x[({kind})(i + {k})];" for k, kind in enumerate(INDEX_TYPES)]
+    pick = ElementwiseKernel("raw T x, int32 first", "raw T y", " ".join(reads), "pick")
+    a = np.arange(48.0).reshape(3, 16)
+    device = bare.of(a if layout == "contiguous" else np.asfortranarray(a))
+    y = bare.empty((len(INDEX_TYPES),), "f8")
+    pick(device, bare.of(np.zeros(1, "i4")), y)
+    np.testing.assert_array_equal(y.get(), a.ravel()[: len(INDEX_TYPES)])
+
+
 def test_raw_output(bare):
     count = ElementwiseKernel("int32 k", "raw int32 y", "atomicAdd(&y[k], 1)", "count")
     k = np.array([0, 2, 2, 1, 2], "i4")

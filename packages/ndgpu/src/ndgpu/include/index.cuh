@@ -74,8 +74,13 @@ class Raw {
     return *(T*)((Byte*)pointer_ + offset + j * shape_.stride[0]);
   }
 
-  // A literal 0 could be a null pointer as well.
+  // Each type of integer by itself: what is converted could go to more than one of the others
+  // (and a literal 0 to a null pointer).
   __device__ T& operator[](int j) const { return (*this)[(long long)j]; }
+  __device__ T& operator[](unsigned int j) const { return (*this)[(long long)j]; }
+  __device__ T& operator[](long j) const { return (*this)[(long long)j]; }
+  __device__ T& operator[](unsigned long j) const { return (*this)[(long long)j]; }
+  __device__ T& operator[](unsigned long long j) const { return (*this)[(long long)j]; }
 
   template <typename I>
   __device__ T& operator[](const I (&indices)[R]) const {

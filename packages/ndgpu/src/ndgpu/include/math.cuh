@@ -138,7 +138,9 @@ __device__ __forceinline__ T square(T x) {
 template <typename T>
 __device__ __forceinline__ T reciprocal(T x) {
   if constexpr (IsFloating<T>::value) return T(1) / x;
-  return x == T(1) ? T(1) : (IsSigned<T>::value && x == T(-1)) ? x : T(0);
+  // Of zero what NumPy has where converting infinity gives the least int or long: on x86.
+  if (IsSigned<T>::value && sizeof(T) >= 4 && x == T(0)) return T(1ull << (8 * sizeof(T) - 1));
+  return x == T(1) || (IsSigned<T>::value && x == T(-1)) ? x : T(0);
 }
 
 template <typename T>

@@ -47,12 +47,13 @@ __device__ __forceinline__ double uniform_double(unsigned int high, unsigned int
   return ((((unsigned long long)high << 32) | low) >> 11) * 0x1p-53;
 }
 
-// (0, 1): for logarithms.
+// (0, 1): for logarithms. Half a step is added; what that rounds up to 1 is the number below it.
 __device__ __forceinline__ float open_uniform_float(unsigned int bits) {
-  return ((bits >> 8) + 0.5f) * 0x1p-24f;
+  return fminf(((bits >> 8) + 0.5f) * 0x1p-24f, 0x1.fffffep-1f);
 }
 __device__ __forceinline__ double open_uniform_double(unsigned int high, unsigned int low) {
-  return (((((unsigned long long)high << 32) | low) >> 11) + 0.5) * 0x1p-53;
+  return fmin((((((unsigned long long)high << 32) | low) >> 11) + 0.5) * 0x1p-53,
+              0x1.fffffffffffffp-1);
 }
 
 // Two independent standard normal numbers (Box and Muller).
