@@ -174,6 +174,13 @@ def test_linspace(arguments, keywords):
     check(lambda xp, *a: xp.linspace(*a, **keywords), *arguments, tolerance=1e-15)
 
 
+@pytest.mark.parametrize("code", "efd")
+def test_linspace_in_the_precision_of_its_ends(code):
+    ends = np.array([0.3, 97.7], code)
+    for target in (None, "f2", "i2", "f8"):
+        check(lambda xp, t=target: xp.linspace(*ends, 37, dtype=t), tolerance=0)
+
+
 def test_views_stay_views():
     x = ndgpu.asarray(A)
     views = [

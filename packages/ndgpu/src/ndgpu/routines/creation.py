@@ -340,8 +340,16 @@ def linspace(
 
 @functools.cache
 def _linspace_kernel(kind: np.dtype, target: np.dtype) -> Elementwise:
-    value = "i == last - 1 && i > 0 ? stop : start + {} * step".format(
-        convert("i", np.dtype(np.int64), kind)
+    wide = compute_dtype(kind)
+
+    def stored(text: str, source: np.dtype) -> str:
+        """Rounded to `kind`, as NumPy does at each step, for what is calculated next."""
+        return f"({convert(f'({convert(text, source, kind)})', kind, wide)})"
+
+    number = stored("i", np.dtype(np.int64))
+    part = stored(f"({number} * {stored('step', kind)})", wide)
+    value = f"i == last - 1 && i > 0 ? {stored('stop', kind)} : " + stored(
+        f"({part} + {stored('start', kind)})", wide
     )
     rounded = f"floor({value})" if target.kind in "iu" and kind.kind == "f" else f"({value})"
     return Elementwise(
@@ -353,7 +361,7 @@ def _linspace_kernel(kind: np.dtype, target: np.dtype) -> Elementwise:
             Operand("last", np.dtype(np.int64), "scalar"),
             Operand("y", target, "out"),
         ),
-        f"y = {convert(rounded, kind, target)};",
+        f"y = {convert(rounded, wide, target)};",
         options=("--fmad=false",),
     )
 

@@ -21,6 +21,7 @@ from ndgpu.core.transfer import asarray
 from ndgpu.core.ufuncs import TABLE
 from ndgpu.kernels.elementwise import Elementwise, Operand
 from ndgpu.routines.creation import linspace, zeros
+from ndgpu.routines.joining import stack
 from ndgpu.routines.quantiles import percentile
 from ndgpu.routines.sampling import searchsorted
 
@@ -111,7 +112,16 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> ndarray:
     return _count(x, weights, n)
 
 
-def _bounds(a: ndarray, range: Any) -> tuple[float, float]:
+def _extent(a: ndarray) -> tuple[Any, Any]:
+    """Least and largest element: scalars of the dtype, whose differences are rounded as NumPy's.
+
+    Of integers, Python's: they do not overflow.
+    """
+    low, high = a.min().get()[()], a.max().get()[()]
+    return (low.item(), high.item()) if a._dtype.kind in "iu" else (low, high)
+
+
+def _bounds(a: ndarray, range: Any) -> tuple[Any, Any]:
     if range is not None:
         low, high = range
         if low > high:
@@ -121,33 +131,36 @@ def _bounds(a: ndarray, range: Any) -> tuple[float, float]:
     elif a._size == 0:
         low, high = 0, 1
     else:
-        low, high = a.min().item(), a.max().item()
+        low, high = _extent(a)
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(f"autodetected range of [{low}, {high}] is not finite")
     return (low - 0.5, high + 0.5) if low == high else (low, high)
 
 
-def _stone(x: ndarray, ptp: float, n: int) -> float:
+def _stone(x: ndarray, ptp: float, n: int, range: Any) -> float:
+    if n <= 1 or ptp == 0:
+        return 0.0
+
     def loss(bins: int) -> float:
         width = ptp / bins
-        share = histogram(x, bins)[0].get() / n
+        share = histogram(x, bins, range)[0].get() / n
         return (2 - (n + 1) * share.dot(share)) / width
 
     most = max(100, int(np.sqrt(n)))
     return ptp / min(_integers(1, most + 1), key=loss)
 
 
-# Widths of bins from the elements, their spread and their number.
+# Widths of bins from the elements, their spread and number, and the ends of the bins.
 _WIDTHS: dict[str, Any] = {
-    "sqrt": lambda x, ptp, n: ptp / np.sqrt(n),
-    "sturges": lambda x, ptp, n: ptp / (np.log2(n) + 1.0),
-    "rice": lambda x, ptp, n: ptp / (2.0 * n ** (1.0 / 3)),
-    "scott": lambda x, ptp, n: (24.0 * np.pi**0.5 / n) ** (1.0 / 3.0) * float(std(x)),
+    "sqrt": lambda x, ptp, n, range: ptp / np.sqrt(n),
+    "sturges": lambda x, ptp, n, range: ptp / (np.log2(n) + 1.0),
+    "rice": lambda x, ptp, n, range: ptp / (2.0 * n ** (1.0 / 3)),
+    "scott": lambda x, ptp, n, range: (24.0 * np.pi**0.5 / n) ** (1.0 / 3.0) * std(x).get()[()],
     "stone": _stone,
 }
 
 
-def _doane(x: ndarray, ptp: float, n: int) -> float:
+def _doane(x: ndarray, ptp: float, n: int, range: Any) -> float:
     if n > 2:
         spread = np.sqrt(6.0 * (n - 2) / ((n + 1.0) * (n + 3)))
         sigma = float(std(x))
@@ -157,18 +170,24 @@ def _doane(x: ndarray, ptp: float, n: int) -> float:
     return 0.0
 
 
-def _freedman_diaconis(x: ndarray, ptp: float, n: int) -> float:
+def _freedman_diaconis(x: ndarray, ptp: float, n: int, range: Any) -> float:
     high, low = percentile(x, [75, 25]).get()
     return 2.0 * (high - low) * n ** (-1.0 / 3.0)
 
 
-def _auto(x: ndarray, ptp: float, n: int) -> float:
-    width = max(_freedman_diaconis(x, ptp, n), _WIDTHS["sqrt"](x, ptp, n) / 2)
-    sturges = _WIDTHS["sturges"](x, ptp, n)
-    return min(width, sturges) if width else sturges
+def _auto(x: ndarray, ptp: float, n: int, range: Any) -> float:
+    width = max(_freedman_diaconis(x, ptp, n, range), _WIDTHS["sqrt"](x, ptp, n, range) / 2)
+    return min(width, _WIDTHS["sturges"](x, ptp, n, range))
 
 
 _WIDTHS |= {"doane": _doane, "fd": _freedman_diaconis, "auto": _auto}
+
+
+def _given_edges(bins: Any, message: str) -> ndarray:
+    edges = asarray(bins)
+    if bool((edges[:-1] > edges[1:]).any()):
+        raise ValueError(message)
+    return edges
 
 
 def _bin_edges(a: ndarray, bins: Any, range: Any, weights: Any) -> ndarray:
@@ -185,8 +204,9 @@ def _bin_edges(a: ndarray, bins: Any, range: Any, weights: Any) -> ndarray:
         if a._size == 0:
             count = 1
         else:
-            width = _WIDTHS[bins](a, float(a.max()) - float(a.min()), a._size)
-            if a._dtype.kind in "iu" and width < 1:
+            least, largest = _extent(a)
+            width = _WIDTHS[bins](a, largest - least, a._size, (low, high))
+            if a._dtype.kind in "iu" and 0 < width < 1:
                 width = 1
             count = int(np.ceil((high - low) / width)) if width else 1
     elif np.ndim(bins) == 0:
@@ -198,15 +218,21 @@ def _bin_edges(a: ndarray, bins: Any, range: Any, weights: Any) -> ndarray:
             raise ValueError("`bins` must be positive, when an integer")
         low, high = _bounds(a, range)
     elif np.ndim(bins) == 1:
-        edges = asarray(bins)
-        if bool((edges[:-1] > edges[1:]).any()):
-            raise ValueError("`bins` must increase monotonically, when an array")
-        return edges
+        return _given_edges(bins, "`bins` must increase monotonically, when an array")
     else:
         raise ValueError("`bins` must be 1d, when an array")
     kind = np.result_type(low, high, a._dtype)
     if np.issubdtype(kind, np.integer):
         kind = np.result_type(kind, float)
+    # Only edges that are hardly further apart than numbers of the dtype can be equal.
+    if (float(high) - float(low)) / count < 4 * float(
+        np.spacing(np.maximum(abs(low), abs(high)).astype(kind))
+    ):
+        edges = np.linspace(low, high, count + 1, dtype=kind)
+        if (edges[:-1] >= edges[1:]).any():
+            raise ValueError(
+                f"Too many bins for data range. Cannot create {count} finite-sized bins."
+            )
     return linspace(low, high, count + 1, dtype=as_dtype(kind))
 
 
@@ -289,6 +315,53 @@ def _weighted(places: ndarray, weights: ndarray | None, n: int) -> ndarray:
     return casts.astype(counts, weights._dtype, copy=False)
 
 
+def _length(bins: Any) -> int | None:
+    """How many entries `bins` has; None if it is a number."""
+    try:
+        return len(bins)
+    except TypeError:
+        return None
+
+
+def _columns(sample: Any) -> list[ndarray]:
+    """The coordinates of the points, in one dtype."""
+    if isinstance(sample, (list, tuple)):
+        columns = [asarray(x) for x in sample]
+        if all(x.ndim == 0 for x in columns):
+            return [stack(columns)]
+        if len({x._shape for x in columns}) > 1 or columns[0].ndim != 1:
+            raise ValueError(
+                "histogramdd: `sample` must be coordinates of one length, with one axis each, "
+                f"and is of shapes {[x._shape for x in columns]}"
+            )
+        dtype = np.result_type(*[x._dtype for x in columns])
+        return [casts.astype(x, dtype, copy=False) for x in columns]
+    points = asarray(sample)
+    if points.ndim < 2:
+        return [views.ravel(points)]
+    if points.ndim > 2:
+        raise ValueError(
+            f"histogramdd: `sample` must have the axes (N, D), and has the shape {points._shape}"
+        )
+    return [points[:, k] for k in _integers(points._shape[1])]
+
+
+def _axis_edges(x: ndarray, bins: Any, range: Any, k: int) -> ndarray:
+    """Edges along axis k: in the precision of their ends, as `linspace` has it."""
+    if np.ndim(bins) == 0:
+        if bins < 1:
+            raise ValueError(f"`bins[{k}]` must be positive, when an integer")
+        low, high = _bounds(x, range)
+        try:
+            count = operator.index(bins)
+        except TypeError as error:
+            raise TypeError(f"`bins[{k}]` must be an integer, when a scalar") from error
+        return linspace(low, high, count + 1)
+    if np.ndim(bins) == 1:
+        return _given_edges(bins, f"`bins[{k}]` must be monotonically increasing, when an array")
+    raise ValueError(f"`bins[{k}]` must be a scalar or 1d array")
+
+
 def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> tuple[ndarray, list[ndarray]]:
@@ -315,25 +388,25 @@ def histogramdd(
     Raises
     ------
     ValueError
-        If `bins` or `range` has another length than the number of coordinates.
+        If `bins` or `range` has another length than the number of coordinates, the coordinates
+        or the weights differ in length, a number of bins is not positive or edges fall.
+    TypeError
+        If weights are complex, or a number of bins is not an integer.
     """
-    if isinstance(sample, (list, tuple)):
-        columns = [views.ravel(asarray(x)) for x in sample]
-    else:
-        points = asarray(sample)
-        if points.ndim == 1:
-            points = views.reshape(points, (-1, 1))
-        columns = [points[:, k] for k in _integers(points._shape[1])]
+    columns = _columns(sample)
     dimensions = len(columns)
-    if not hasattr(bins, "__len__"):
+    if (given := _length(bins)) is None:
         bins = [bins] * dimensions
-    elif len(bins) != dimensions:
+    elif given != dimensions:
         raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
     if range is None:
         range = [None] * dimensions
     elif len(range) != dimensions:
         raise ValueError("range argument must have one entry per dimension")
-    edges = [_bin_edges(x, b, r, None) for x, b, r in zip(columns, bins, range, strict=True)]
+    kept = None if weights is None else casts.astype(asarray(weights), _FLOAT64, casting="safe")
+    if kept is not None and kept._shape != columns[0]._shape:
+        raise ValueError("The weights and list don't have the same length.")
+    edges = [_axis_edges(x, bins[k], range[k], k) for k, x in enumerate(columns)]
     flat: Any = 0
     outside: Any = False
     for x, e in zip(columns, edges, strict=True):
@@ -343,7 +416,6 @@ def histogramdd(
         flat = flat * n + places
     flat[outside] = -1
     shape = tuple([e._size - 1 for e in edges])
-    kept = None if weights is None else casts.astype(asarray(weights), _FLOAT64)
     counts = _count(flat, kept, int(np.prod(shape)))
     result = views.reshape(casts.astype(counts, _FLOAT64, copy=False), shape)
     if density:
@@ -365,8 +437,7 @@ def histogram2d(
     """
     if len(x) != len(y):
         raise ValueError("x and y must have the same length.")
-    count = len(bins) if isinstance(bins, (list, tuple, np.ndarray, ndarray)) else 1
-    if count not in (1, 2):
+    if _length(bins) not in (None, 1, 2):
         bins = [asarray(bins)] * 2
     hist, edges = histogramdd([x, y], bins, range, density, weights)
     return hist, edges[0], edges[1]
