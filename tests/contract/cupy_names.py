@@ -92,6 +92,4 @@ CUPY: dict[str, str] = {
     """,
 }
 
-LACKING: dict[str, str] = {
-    "msort": "left NumPy in version 2; `sort(a, axis=0)`",
-}
+LACKING: dict[str, str] = {}

@@ -1,7 +1,10 @@
 """Questions about elements, and bits, against NumPy."""
 
 import numpy as np
+import pytest
 from tests.ndgpu.core.differential import check_call, rows
+
+import ndgpu
 
 RNG = np.random.default_rng(7)
 F = RNG.random((4, 5))
@@ -37,3 +40,11 @@ X = np.array([1, np.inf, -np.inf, np.nan, -0.0])
 )
 def test_a_call(name, args, keywords):
     check_call(name, args, keywords, tolerance=1e-9)
+
+
+def test_msort_sorts_along_the_first_axis():
+    a = ndgpu.asarray(I)
+    assert ndgpu.msort(a).get().tolist() == np.sort(I, axis=0).tolist()
+    assert a.get().tolist() == I.tolist()
+    with pytest.raises(np.exceptions.AxisError):
+        ndgpu.msort(ndgpu.asarray(1.0))

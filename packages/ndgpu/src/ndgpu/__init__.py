@@ -320,6 +320,7 @@ from ndgpu.routines.predicates import iscomplex as iscomplex
 from ndgpu.routines.predicates import isneginf as isneginf
 from ndgpu.routines.predicates import isposinf as isposinf
 from ndgpu.routines.predicates import isreal as isreal
+from ndgpu.routines.predicates import msort as msort
 from ndgpu.routines.predicates import packbits as packbits
 from ndgpu.routines.predicates import real_if_close as real_if_close
 from ndgpu.routines.predicates import require as require

@@ -22,6 +22,7 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "msort",
     "packbits",
     "real_if_close",
     "require",
@@ -88,6 +89,33 @@ def real_if_close(a: Any, tol: float = 100) -> ndarray:
     if tol > 1:
         tol = float(np.finfo(a._dtype).eps) * tol
     return a.real if bool((TABLE["absolute"](a.imag) < tol).all()) else a
+
+
+def msort(a: Any) -> ndarray:
+    """Return an array sorted along its first axis: ``sort(a, axis=0)``, a name of NumPy 1.
+
+    Parameters
+    ----------
+    a : array-like
+
+    Returns
+    -------
+    ndarray
+        A copy, of the shape and dtype of `a`.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        If `a` has no axis.
+
+    Examples
+    --------
+    >>> import ndgpu
+    >>> ndgpu.msort(ndgpu.asarray([[3, 1], [2, 4]]))
+    array([[2, 1],
+           [3, 4]])
+    """
+    return sort(asarray(a), 0)
 
 
 def sort_complex(a: Any) -> ndarray:
