@@ -5,6 +5,7 @@ device `NDGPU_DEVICE` and the machine give: the host device where there is no GP
 """
 
 import os
+import signal
 
 # Read once, when the driver is chosen, so they are set before anything imports ndgpu.
 os.environ.setdefault("NDGPU_HOST_DEVICES", "2")
@@ -12,6 +13,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy
 import pytest
+
+# Ctrl-C is ignored by what a shell runs in the background, and by its children; some tests are
+# about Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["numpy", "ndgpu"])

@@ -17,6 +17,9 @@ USES = {
     "reduce": "x[0] = ndgpu::argmax(ndgpu::Indexed<float>{x[0], 1}, "
     "ndgpu::shuffle_down(ndgpu::Indexed<float>{x[1], 2}, 1)).value;",
     "philox": "x[0] = ndgpu::random_normal_float(1, 2, 3) + ndgpu::random_uniform_double(1, 2, 3);",
+    "linalg": "using namespace ndgpu::linalg; x[0] = sum_of_warp(square_size(x[1])); "
+    "cholesky_block(x, 2, 2, 0, (int*)(x + 8));",
+    "special": "x[0] = ndgpu::special::expit(x[1]) + ndgpu::special::gammainc(x[2], x[3]);",
     "random": "ndgpu::RandomStream g(1, 2, 3); x[0] = ndgpu::beta(g, 0.5, x[1]);",
     "random_discrete": "ndgpu::RandomStream g(1, 2, 3); x[0] = ndgpu::binomial(g, 100, x[1]);",
     "scan": "x[0] = ndgpu::shuffle_up(x[1], 3);",

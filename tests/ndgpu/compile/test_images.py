@@ -68,7 +68,7 @@ def test_a_header_edit_is_seen(cache, compiled, tmp_path):
 )
 def test_a_damaged_entry_is_compiled_again(cache, compiled, damage):
     good = compile_source(SOURCE, ("-DVALUE=1",))
-    (entry,) = [p for p in cache.root.rglob("*") if p.is_file()]
+    (entry,) = cache.root.rglob("*.entry")
     entry.write_bytes(damage(entry.read_bytes()))
     assert compile_source(SOURCE, ("-DVALUE=1",)) == good
     assert len(compiled) == 2
