@@ -65,6 +65,24 @@ def test_arguments_of_extrema(dtype):
     check(lambda xp, a: xp.argmax(a, axis=(0, 1)), np.zeros((3, 2)))
 
 
+@pytest.mark.parametrize("dtype", ["u8", "f4", "F"])
+def test_the_first_of_equals_or_of_nans_is_found_in_any_layout(dtype):
+    dtype = np.dtype(dtype)
+    rng = np.random.default_rng(8)
+    for shape, axes in (((70_001,), (0,)), ((37, 300), (0, 1)), ((5000, 3), (0, 1))):
+        a = rng.integers(0, 4, shape).astype(dtype)
+        some = [a, a[::-1], np.zeros_like(a)]
+        if dtype.kind in "fc":
+            rare, inf = a.copy(), a.copy()
+            rare[rng.random(shape) < 1e-3] = np.nan
+            inf[rng.random(shape) < 1e-2] = -np.inf
+            some += [rare, inf, -inf, np.full_like(a, np.nan), np.full_like(a, -np.inf)]
+        for x in some:
+            for axis in (None, *axes):
+                check(lambda xp, a, axis=axis: xp.argmax(a, axis=axis), x)
+                check(lambda xp, a, axis=axis: xp.argmin(a, axis=axis), x)
+
+
 def test_large_reductions_are_accurate_and_repeat():
     a = np.random.default_rng(5).standard_normal(300_001).astype(np.float32)
     x = ndgpu.asarray(a)

@@ -44,6 +44,7 @@ def make_argmax():
         "z = a.index",
         "ndgpu::Indexed<float>",
         None,
+        fold_expr="ndgpu::argmax_next(a, b)",
     )
 
 

@@ -212,6 +212,7 @@ def _argument_kernel(name: str, source: np.dtype) -> Reduction:
         post_map_expr="z = a.index",
         reduce_type=kind,
         identity=None,
+        fold_expr=f"ndgpu::{name}_next(a, b)",
     )
 
 

@@ -67,4 +67,36 @@ __device__ __forceinline__ Indexed<T> argmin(const Indexed<T>& a, const Indexed<
   return Indexed<T>(second ? b.value : a.value, second ? b.index : a.index);
 }
 
+// Whether `a` is neither NaN nor at least (or at most) `b`: what is left to ask of a value that
+// comes later.
+template <typename T>
+__device__ __forceinline__ bool exceeds(T b, T a) {
+  return ((b > a) | (b != b)) & (a == a);
+}
+template <typename T>
+__device__ __forceinline__ bool undercuts(T b, T a) {
+  return ((b < a) | (b != b)) & (a == a);
+}
+// One comparison that NaN passes, instead of two.
+template <>
+__device__ __forceinline__ bool exceeds(float b, float a) { return !(b <= a) & (a == a); }
+template <>
+__device__ __forceinline__ bool exceeds(double b, double a) { return !(b <= a) & (a == a); }
+template <>
+__device__ __forceinline__ bool undercuts(float b, float a) { return !(b >= a) & (a == a); }
+template <>
+__device__ __forceinline__ bool undercuts(double b, double a) { return !(b >= a) & (a == a); }
+
+// As `argmax` and `argmin`, for a `b` that comes after `a`.
+template <typename T>
+__device__ __forceinline__ Indexed<T> argmax_next(const Indexed<T>& a, const Indexed<T>& b) {
+  const bool second = exceeds(b.value, a.value);
+  return Indexed<T>(second ? b.value : a.value, second ? b.index : a.index);
+}
+template <typename T>
+__device__ __forceinline__ Indexed<T> argmin_next(const Indexed<T>& a, const Indexed<T>& b) {
+  const bool second = undercuts(b.value, a.value);
+  return Indexed<T>(second ? b.value : a.value, second ? b.index : a.index);
+}
+
 }  // namespace ndgpu

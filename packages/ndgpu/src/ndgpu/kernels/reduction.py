@@ -26,13 +26,16 @@ launched often::
   so a mean is ``post_map_expr="z = a / _n"``).
 * `reduce_expr` must be associative and commutative; partial results are combined in an order
   that depends on shapes, strides and the device, never on timing, so results repeat bit by bit.
+* `fold_expr`, if given, does what `reduce_expr` does where ``b`` comes after all that is in ``a``
+  by ``_j`` (which `map_expr` must mention, for elements are taken in order only then), and more
+  cheaply.
 * Several outputs: give a sequence of operands, and of arrays to `launch`.
 * `reduce_type` may be a structure with a default constructor (trivially copyable, of at most
   64 bytes);
   ``<ndgpu/reduce.cuh>`` is always included and has ``ndgpu::Indexed<T>`` (``value``, ``index``)
   for argmin and argmax, with ``ndgpu::argmin(a, b)`` and ``ndgpu::argmax(a, b)`` that prefer
-  NaN and then the lower index, as NumPy; map with ``ndgpu::Indexed<T>{x, _j}`` and finish with
-  ``z = a.index``.
+  NaN and then the lower index, as NumPy, and to fold ``ndgpu::argmin_next`` and ``argmax_next``;
+  map with ``ndgpu::Indexed<T>{x, _j}`` and finish with ``z = a.index``.
 * `identity` None is right for min and max: it is never read where there is an element.  An
   empty reduction (a zero among the reduced axes) with identity None raises `ValueError`.
 * `Operand.compute` converts as in `Elementwise`: set it to reduce float16 in float.
@@ -133,6 +136,8 @@ class Reduction:
         C type of partial results.
     identity : str or None
         C expression that a reduction starts from.
+    fold_expr : str, optional
+        What `reduce_expr` comes to where ``b`` is after ``a``.
     preamble : str, optional
     types : mapping of str to str, optional
     headers, options : sequence of str, optional
@@ -157,6 +162,7 @@ class Reduction:
         reduce_type: str,
         identity: str | None,
         *,
+        fold_expr: str | None = None,
         preamble: str = "",
         types: Mapping[str, str] | None = None,
         headers: Sequence[str] = (),
@@ -176,6 +182,7 @@ class Reduction:
             preamble,
             dict(types or {}),
             tuple(headers),
+            fold_expr,
         )
         self.options = tuple(options)
         self.generated = generated

@@ -66,6 +66,7 @@ class ReductionSpec(NamedTuple):
     preamble: str
     types: dict[str, str]
     headers: tuple[str, ...]
+    fold_expr: str | None = None
 
     @property
     def arrays(self) -> tuple[Operand, ...]:
@@ -320,7 +321,9 @@ def _functions(
     arrays: Sequence[Operand],
     addresses: Sequence[str],
 ) -> list[str]:
-    """``_map(t)``, the value of element ``t + _lane``, and ``_reduce(a, b)``.
+    """``_map(t)``, the value of element ``t + _lane``, ``_reduce(a, b)`` and ``_fold(a, b)``.
+
+    In a thread's own loop elements come in order, and ``_fold`` takes them in.
 
     ``t`` is the same for neighbouring threads: an address of the form *uniform + lane* is one
     that the compiler of the host device reads as a vector.
@@ -366,6 +369,9 @@ def _functions(
         "  auto _reduce = [&](const _type_reduce& a, const _type_reduce& b) -> _type_reduce {",
         f"    return (_type_reduce)({spec.reduce_expr});",
         "  };",
+        "  auto _fold = [&](const _type_reduce& a, const _type_reduce& b) -> _type_reduce {",
+        f"    return (_type_reduce)({spec.fold_expr or spec.reduce_expr});",
+        "  };",
     ]
     return lines
 
@@ -405,7 +411,7 @@ def _column_body(spec: ReductionSpec, index: str) -> list[str]:
         f"  const {index} _stop = _r.count - _t < _r.chunk ? ({index})_r.count"
         f" : _t + ({index})_r.chunk;",
         f"  _type_reduce _acc = {start};",
-        "  for (; _t < _stop; ++_t) _acc = _reduce(_acc, _map(_t));",
+        "  for (; _t < _stop; ++_t) _acc = _fold(_acc, _map(_t));",
     ]
 
 
@@ -424,7 +430,7 @@ def _tile_body(spec: ReductionSpec, variant: ReductionVariant, index: str) -> li
         "  #pragma unroll 1",
         "  for (; _t < _stop; ++_t) {",
         "    #pragma unroll",
-        f"    {loop} _all[_m] = _reduce(_all[_m], _map(_t, _m));",
+        f"    {loop} _all[_m] = _fold(_all[_m], _map(_t, _m));",
         "  }",
         "  #pragma unroll",
         f"  {loop} {{",
@@ -461,8 +467,8 @@ def _row_body(spec: ReductionSpec, variant: ReductionVariant, index: str) -> lis
         lines.append(f"  _type_reduce _acc = (_type_reduce)({spec.identity});")
     lines += [
         "  #pragma unroll 4",
-        "  for (; _begin + 32 <= _stop; _begin += 32) _acc = _reduce(_acc, _map(_begin));",
-        "  if (_begin + _lane < _stop) _acc = _reduce(_acc, _map(_begin));",
+        "  for (; _begin + 32 <= _stop; _begin += 32) _acc = _fold(_acc, _map(_begin));",
+        "  if (_begin + _lane < _stop) _acc = _fold(_acc, _map(_begin));",
     ]
     # Where there is no identity, lanes without an element are left out.
     condition = "if (_lane + _by < _valid) " if checked else ""
