@@ -1,6 +1,7 @@
 """The ways that loads and stores take: rows, gathers that turn out to be rows, streaming stores."""
 
 import ctypes
+import mmap
 
 import numpy as np
 import pytest
@@ -30,6 +31,20 @@ extern "C" __global__ void permute4(const int* f, const int* t, const float* x, 
   permute(f, t, x, y); }
 extern "C" __global__ void permute8(const int* f, const int* t, const double* x, double* y) {
   permute(f, t, x, y); }
+template <typename T> __device__ void copy(const T* x, T* y, int n, int step, int start) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < n) y[i] = x[start + i * step]; }
+extern "C" __global__ void copy1(const char* x, char* y, int n, int step, int start) {
+  copy(x, y, n, step, start); }
+extern "C" __global__ void copy2(const short* x, short* y, int n, int step, int start) {
+  copy(x, y, n, step, start); }
+extern "C" __global__ void copy4(const float* x, float* y, int n, int step, int start) {
+  copy(x, y, n, step, start); }
+extern "C" __global__ void copy8(const double* x, double* y, int n, int step, int start) {
+  copy(x, y, n, step, start); }
+extern "C" __global__ void even(const float* x, float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < n) y[i] = x[2 * i]; }
+extern "C" __global__ void back(const float* x, float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < n) y[i] = x[n - 1 - i]; }
 extern "C" __global__ void stream(const float* x, float* y, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < n) __stcs(y + i, 2 * x[i]); }
 extern "C" __global__ void stream4(const float4* x, float4* y, int n) {
@@ -82,6 +97,51 @@ def test_addresses_known_at_run_time_only(kernels, rng, order, skip, size):
         run = target >= 0
         wanted[target[run]] = x[source[run]]
         np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.fixture(scope="module")
+def walled():
+    """Memory of one page between two that no program may touch."""
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 3 * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    protect = ctypes.CDLL(None).mprotect
+    protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for wall in (start, start + 2 * page):
+        assert protect(wall, page, 0) == 0
+    yield np.frombuffer(memory, np.uint8, page, page)
+    for wall in (start, start + 2 * page):
+        protect(wall, page, mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+@pytest.mark.parametrize("step", [2, -1, -2, 1, 0, 3])
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_strides_of_all_kinds_read_nothing_but_what_lies_between(kernels, walled, rng, step, size):
+    walled[:] = rng.integers(0, 100, len(walled))
+    dtype = {1: np.int8, 2: np.int16, 4: np.float32, 8: np.float64}[size]
+    x = walled.view(dtype)
+    every = len(x) if step == 0 else -(-len(x) // abs(step))
+    for n in (every, 100, 33, 1):
+        for at_end in (False, True):
+            # The first or the last element that is read is the page's.
+            reach = (n - 1) * step
+            low = len(x) - 1 - abs(reach) if at_end else 0
+            start = low if step >= 0 else low - reach
+            y = np.zeros(n + 1, dtype)
+            args = (x, y, _I(n), _I(step), _I(start))
+            assert kernels.launch(f"copy{size}", (-(-n // 64),), (64,), *args) == 0
+            np.testing.assert_array_equal(y[:n], x[start + step * np.arange(n)])
+            assert y[n] == 0
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 64, 100, 512])
+def test_strides_known_to_the_compiler(kernels, walled, rng, n):
+    walled[:] = rng.integers(0, 100, len(walled))
+    x = walled.view(np.float32)
+    for name, part in (("even", x[-2 * n + 1 :]), ("back", x[:n])):
+        y = np.zeros(n, np.float32)
+        assert kernels.launch(name, (-(-n // 64),), (64,), part, y, _I(n)) == 0
+        np.testing.assert_array_equal(y, part[::2] if name == "even" else part[::-1])
 
 
 @pytest.mark.parametrize("skew", [0, 1, 4, 15, 16])

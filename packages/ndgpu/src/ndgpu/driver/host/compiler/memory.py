@@ -1,7 +1,8 @@
 """Loads and stores.
 
 An access whose address is strided by exactly its size is one vector load or store; one whose
-address is uniform is scalar; any other goes lane by lane, in hardware where that has it.
+address is uniform is scalar.  Every other element, and elements backwards, are loaded as vectors
+and put in order.  Any other access goes lane by lane, in hardware where that has it.
 """
 
 from __future__ import annotations
@@ -121,6 +122,9 @@ class Memory(Addresses):
                 count * size: lambda: self._row(base, offset, type, count, how),
                 0: lambda: self._spread(base, offset, type, count, how),
             }
+            if count == 1 and self.mask is None and not volatile:
+                fast[2 * size] = lambda: [self._every_other(base, offset, type)]
+                fast[-size] = lambda: [self._backwards(base, offset, type)]
             stride = held.shape.stride
             if stride is None or stride in fast:
                 if stride is not None:
@@ -206,6 +210,29 @@ class Memory(Addresses):
             self._shuffled(found.text, whole, "poison", range(i, total, count), type)
             for i in range(count)
         ]
+
+    def _every_other(self, base: Value, offset: int, type: str) -> Value:
+        """Lanes' elements with one between each two.
+
+        The second of two vectors begins at the first one's last element, so that it ends at the
+        last lane's: nothing is read that is not between the lanes' own.
+        """
+        b, size, width = self.b, BITS[type] // 8, self.width
+        whole = f"<{width} x {type}>"
+        halves = [
+            b.emit(f"load {whole}, ptr {self.pointer(base, at).text}, align {size}", type, True)
+            for at in (offset, offset + (width - 1) * size)
+        ]
+        order = [*range(0, width, 2), *range(width + 1, 2 * width, 2)]
+        return self._shuffled(halves[0].text, whole, halves[1].text, order, type)
+
+    def _backwards(self, base: Value, offset: int, type: str) -> Value:
+        """Lanes' elements that lie one before the other."""
+        size, width = BITS[type] // 8, self.width
+        whole = f"<{width} x {type}>"
+        at = self.pointer(base, offset - (width - 1) * size)
+        found = self.b.emit(f"load {whole}, ptr {at.text}, align {size}", type, True)
+        return self._shuffled(found.text, whole, "poison", range(width - 1, -1, -1), type)
 
     def _shuffled(self, a: str, vector: str, other: str, order: Sequence[int], type: str) -> Value:
         indices = ", ".join(f"i32 {i}" for i in order)
