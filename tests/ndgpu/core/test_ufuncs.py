@@ -262,5 +262,17 @@ def test_sixteen_bit_floats():
     )
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.filterwarnings("ignore:invalid value encountered in spacing:RuntimeWarning")
+def test_spacing_of_every_sixteen_bit_float(dtype):
+    import ml_dtypes
+
+    a = np.arange(65536, dtype="u2").view(getattr(ml_dtypes, dtype, dtype))
+    got, expected = ndgpu.spacing(ndgpu.asarray(a)).get(), np.spacing(a)
+    nan = np.isnan(expected)
+    assert np.isnan(got[nan]).all()
+    np.testing.assert_array_equal(got.view("u2")[~nan], expected.view("u2")[~nan])
+
+
 def test_tolerances_are_stated_for_every_inexact_type():
     assert set(TOLERANCE) == set("efdFD")

@@ -1,13 +1,16 @@
 """Arguments: arrays of every dtype and layout, axes, keywords, drawn by hypothesis."""
 
+import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
 
-__all__ = ["LARGE", "SMALL", "Case"]
+__all__ = ["BFLOAT16", "LARGE", "SMALL", "Case"]
 
 # Few dtypes make few kernels, whose compilation is what the test costs.
 SMALL = {"b": "?", "i": "l", "u": "B", "f": "f", "c": "F"}
 LARGE = {"b": "?", "i": "bhilq", "u": "BHILQ", "f": "efd", "c": "FD"}
+# Every array that an entry draws is of bfloat16.
+BFLOAT16 = dict.fromkeys("biufc", (np.dtype(ml_dtypes.bfloat16),))
 
 _LAYOUTS = ("C", "F", "transposed", "negative", "strided", "offset", "broadcast")
 _SPECIAL = (0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5)
@@ -21,7 +24,7 @@ class Case:
     draw : callable
         Hypothesis's.
     codes : dict
-        Kind of dtype -> type codes: `SMALL` or `LARGE`.
+        Kind of dtype -> type codes: `SMALL`, `LARGE` or `BFLOAT16`.
     """
 
     def __init__(self, draw, codes):
@@ -53,8 +56,11 @@ class Case:
         rank = self.integer(low, high)
         return self.choose(*[s for s in shapes[rank] if min(s, default=1) >= least])
 
-    def values(self, shape, dtype, *, special=True, low=None, high=None):
-        """A new array of random values: small integers, or floats with special ones among them."""
+    def values(self, shape, dtype, *, special=True, low=None, high=None, exact=False):
+        """A new array of random values: small integers, or floats with special ones among them.
+
+        With `exact`, bfloat16 are multiples of a half: NumPy rounds each step of their sum.
+        """
         rng = self._rng
         kind = dtype.kind
         if kind == "b":
@@ -64,6 +70,8 @@ class Case:
             low, high = (b if v is None else v for v, b in zip((low, high), bounds, strict=True))
             return np.asarray(rng.integers(low, high, shape, endpoint=True)).astype(dtype)
         x = rng.standard_normal(shape) * 2
+        if exact and kind == "V":
+            x = np.rint(2 * x) / 2
         if low is not None or high is not None:
             x = rng.uniform(low if low is not None else -4, high if high is not None else 4, shape)
         elif special and self.choose(True, False, False):

@@ -5,14 +5,14 @@ from functools import partial
 import numpy as np
 from tests.ndgpu.differential.compare import Call
 
-__all__ = ["ENTRIES"]
+__all__ = ["ENTRIES", "WITH_BFLOAT16"]
 
 _REAL = "biuf"
 
 
 def _reduction(name, kinds="biufc", initial=False, where=True, dtype=False, several=True, **more):
     def entry(c):
-        a = c.array(kinds)
+        a = c.array(kinds, exact=True)
         words = c.words(keepdims=(True, False), **more)
         if c.choose(True, True, False):
             words["axis"] = c.axis(a, several=several)
@@ -29,7 +29,7 @@ def _reduction(name, kinds="biufc", initial=False, where=True, dtype=False, seve
 
 def _of_axis(name, kinds="biufc", ulp=0, none=True, **more):
     def entry(c):
-        a = c.array(kinds)
+        a = c.array(kinds, exact=True)
         words = c.words(**more)
         if c.choose(True, True, False):
             words["axis"] = c.axis(a, none=none)
@@ -229,3 +229,9 @@ ENTRIES |= {
     for name in ("intersect1d", "setdiff1d", "setxor1d", "union1d")
 }
 ENTRIES["isin"] = _sorted_pair("isin", invert=(True,))
+
+WITH_BFLOAT16 = (
+    "sum", "prod", "max", "min", "all", "any", "mean", "std", "var", "ptp", "count_nonzero",
+    "argmax", "argmin", "nanargmax", "nanargmin", "nansum", "nanprod", "nanmax", "nanmin",
+    "nanmean", "cumsum", "cumprod", "nancumsum", "nancumprod", "sort", "argsort",
+)  # fmt: skip

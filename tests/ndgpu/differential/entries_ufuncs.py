@@ -65,7 +65,7 @@ def method_call(method):
             index = c.values((4,), np.dtype("i8"), low=-1, high=a.shape[0] - 1)
             values = c.choose(1, c.values((4,), a.dtype))
             return Call(f"{name}.at", (a, index, values), in_place=True)
-        a = c.array(kinds, c.shape(1, 3))
+        a = c.array(kinds, c.shape(1, 3), exact=True)
         if method == "reduceat":
             index = c.values((3,), np.dtype("i8"), low=0, high=3)
             return Call(f"{name}.reduceat", (a, index), c.words(axis=(0, -1)))

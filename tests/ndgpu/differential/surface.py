@@ -10,7 +10,7 @@ from tests.ndgpu.differential import (
 
 import ndgpu
 
-__all__ = ["ENTRIES", "public_names"]
+__all__ = ["ENTRIES", "WITH_BFLOAT16", "public_names"]
 
 ENTRIES = {
     **entries_ufuncs.ENTRIES,
@@ -18,6 +18,9 @@ ENTRIES = {
     **entries_shapes.ENTRIES,
     **entries_mathematics.ENTRIES,
 }
+
+# Drawn with bfloat16 as well: what is done to elements, and what reduces them.
+WITH_BFLOAT16 = {*entries_ufuncs.ENTRIES, *entries_reductions.WITH_BFLOAT16}
 
 
 def _functions(theirs, ours, prefix=""):

@@ -54,9 +54,10 @@ _NEXT_HALF = (
     "float(S0::from_bits(ndgpu::nextafter_half(S0(x0).bits, {0}.bits, "
     "S0(ndgpu::infinity(0.f)).bits)))"
 )
-# NumPy: for 16 bits the distance to the next number up, else to the next away from zero.
-_UP = _NEXT_HALF.format("S0(ndgpu::infinity(0.f))")
-_SPACING_HALF = f"ndgpu::isfinite_(x0) ? {_UP} - x0 : x0 - x0"
+# The distance to float16's next number up (next to zero: away from it), as NumPy has it; to the
+# one further from zero of bfloat16, whose infinity is 0x7f80, as ml_dtypes has it.
+_FURTHER = "S0(copysign({0}, S0({0}).bits == 0x7f80 ? x0 : 1.f))".format("ndgpu::infinity(0.f)")
+_SPACING_HALF = f"ndgpu::isfinite_(x0) ? {_NEXT_HALF.format(_FURTHER)} - x0 : x0 - x0"
 # Past these exponents every double is zero or infinite.
 _LDEXP = "ldexp(x0, (int)ndgpu::maximum(-5000ll, ndgpu::minimum(5000ll, (long long)x1)))"
 
