@@ -174,6 +174,11 @@ def test_linspace(arguments, keywords):
     check(lambda xp, *a: xp.linspace(*a, **keywords), *arguments, tolerance=1e-15)
 
 
+@pytest.mark.parametrize("axis", [0, -1, (0,), (), None])
+def test_flipping_an_array_without_axes(axis):
+    check(lambda xp, a: xp.flip(a, axis), np.array(2.5), tolerance=0)
+
+
 @pytest.mark.parametrize("code", "efd")
 def test_linspace_in_the_precision_of_its_ends(code):
     ends = np.array([0.3, 97.7], code)

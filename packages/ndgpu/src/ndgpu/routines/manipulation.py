@@ -193,7 +193,7 @@ def tile(A: Any, reps: Any) -> ndarray:
 def flip(m: Any, axis: Any = None) -> ndarray:
     """Return a view with the order of elements along some axes (all by default) reversed."""
     m = asarray(m)
-    axes = layout.normalize_axes(axis, m.ndim)
+    axes = layout.normalize_axes(axis, m.ndim, strict=True)
     return m[tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(m.ndim))]
 
 
