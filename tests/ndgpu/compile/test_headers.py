@@ -14,6 +14,7 @@ USES = {
     "half": "x[0] += float(float16(x[1]) * bfloat16(x[2])); float16 h(1.0); h += 2; x[3] = h;",
     "complex": "complex<float> z(x[0], x[1]); z = 2 * pow(z, exp(z)) / z; x[0] = abs(z);",
     "math": "x[0] = ndgpu::remainder(ndgpu::floor_divide(x[0], x[1]), ndgpu::lowest<float>());",
+    "power": "x[0] = ndgpu::power(x[0], x[1]);",
     "reduce": "x[0] = ndgpu::argmax(ndgpu::Indexed<float>{x[0], 1}, "
     "ndgpu::shuffle_down(ndgpu::Indexed<float>{x[1], 2}, 1)).value;",
     "philox": "x[0] = ndgpu::random_normal_float(1, 2, 3) + ndgpu::random_uniform_double(1, 2, 3);",

@@ -14,6 +14,8 @@
 //   lowest<T>() highest<T>()     -inf and inf for floating types
 #pragma once
 
+#include <ndgpu/power.cuh>
+
 namespace ndgpu {
 
 template <typename T>
