@@ -8,8 +8,9 @@ import numpy as np
 
 from nnrun.backend import get_array_module
 from nnrun.cuda import elementwise
+from nnrun.utils.in_parts import in_parts
 
-__all__ = ["keep"]
+__all__ = ["keep", "keep_where_positive"]
 
 # By size in bytes: integers to whose bits those of a floating-point number are put.
 _BITS = {2: np.int16, 4: np.int32, 8: np.int64}
@@ -40,7 +41,36 @@ def keep(x: Any, mask: Any) -> Any:
     integer = _BITS.get(x.dtype.itemsize)
     if integer is None or x.ndim == 0:
         return np.where(mask, x, x.dtype.type(0))
+    kept = np.empty(x.shape, x.dtype)
+    in_parts(_keep, kept.view(integer), x.view(integer), mask)
+    return kept
+
+
+def _keep(kept: np.ndarray, x: np.ndarray, mask: np.ndarray) -> None:
     # All bits of -1 are set.
-    bits = np.negative(mask.view(np.int8)).astype(integer)
-    bits &= x.view(integer)
-    return bits.view(x.dtype)
+    kept[...] = np.negative(mask.view(np.int8))
+    kept &= x
+
+
+def keep_where_positive(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return `x` where `y` is greater than 0, and 0 elsewhere: `keep` with no mask in memory.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray of floating types, of the same shape
+
+    Examples
+    --------
+    >>> keep_where_positive(np.array([1.0, 2.0]), np.array([-1.0, 1.0]))
+    array([0., 2.])
+    """
+    integer = _BITS.get(x.dtype.itemsize)
+    if integer is None or x.ndim == 0:
+        return np.where(y > 0, x, x.dtype.type(0))
+    kept = np.empty(x.shape, x.dtype)
+    in_parts(_keep_where_positive, kept.view(integer), x.view(integer), y)
+    return kept
+
+
+def _keep_where_positive(kept: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+    _keep(kept, x, y > 0)

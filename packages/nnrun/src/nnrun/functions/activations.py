@@ -13,7 +13,8 @@ import numpy as np
 from nnrun.backend import get_array_module
 from nnrun.core import FunctionNode, Variable
 from nnrun.cuda import elementwise
-from nnrun.functions._masks import keep
+from nnrun.functions._masks import keep_where_positive
+from nnrun.utils.in_parts import in_parts
 
 __all__ = [
     "clipped_relu",
@@ -39,7 +40,11 @@ class ReLU(FunctionNode):
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         (x,) = inputs
         self.retain_outputs((0,))
-        return (get_array_module(x).maximum(x, 0),)
+        if not isinstance(x, np.ndarray):
+            return (get_array_module(x).maximum(x, 0),)
+        y = np.empty(x.shape, x.dtype)
+        in_parts(lambda x, y: np.maximum(x, 0, out=y), x, y)
+        return (y,)
 
     def backward(self, indexes: Any, grad_outputs: Any) -> Any:
         y = self.get_retained_outputs()[0].array
@@ -57,7 +62,7 @@ class ReLUGrad(FunctionNode):
     def forward(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         (gy,) = inputs
         if isinstance(gy, np.ndarray):
-            return (keep(gy, self._y > 0),)
+            return (keep_where_positive(gy, self._y),)
         return (
             elementwise("T y, T gy", "T gx", "gx = y > 0 ? gy : (T)0", "relu_bwd")(self._y, gy),
         )

@@ -53,10 +53,13 @@ def _first_places(windows: Windows, x: Array, best: Array) -> Array:
     dtype = np.int8 if kh * kw <= 127 else np.int32
     places = xp.zeros(best.shape, dtype)
     free = xp.ones(best.shape, bool)
+    # NaN is the largest, and not equal to itself.
+    may_be_nan = xp is not np or bool(np.isnan(best).any())
     for number, (_, _, place) in enumerate(windows.places()):
         candidate = padded[place]
         here = candidate == best
-        here |= candidate != candidate  # NaN is the largest, and not equal to itself
+        if may_be_nan:
+            here |= candidate != candidate
         here &= free
         free ^= here
         if number:
