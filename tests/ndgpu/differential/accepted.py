@@ -2,6 +2,9 @@
 
 import fnmatch
 
+import ml_dtypes  # noqa: F401 - names bfloat16 to NumPy
+import numpy as np
+
 __all__ = ["ACCEPTED", "NOT_COMPARED", "accepted"]
 
 _SAME = "it is NumPy's own object"
@@ -52,6 +55,14 @@ NOT_COMPARED = {
 _UNPACKED = "an array without axes has none to shift; NumPy fails to unpack its empty shape"
 
 
+_NO_FLOAT = "bfloat16 is no floating type to NumPy: NaN are not left out, means are not its sums"
+
+
+def _nan_or_number_of_bfloat16(call):
+    a = call.args[0]
+    return getattr(a, "dtype", None) == "bfloat16" and (a.ndim == 0 or np.isnan(a).any())
+
+
 def _always(call):
     return True
 
@@ -72,6 +83,10 @@ ACCEPTED = [
             "*.at",
             "put",
         )
+    ),
+    *(
+        ("nan*", word, _nan_or_number_of_bfloat16, _NO_FLOAT)
+        for word in ("value", "raised", "returned")
     ),
     ("fft.fftshift", "not enough values", _always, _UNPACKED),
     ("fft.ifftshift", "not enough values", _always, _UNPACKED),

@@ -14,6 +14,12 @@ NAMES = ("nansum", "nanprod", "nanmax", "nanmin", "nanmean", "nanvar", "nanstd")
 @rows(
     *[(name, (F,), {"axis": axis}) for name in NAMES for axis in (None, 0, 1)],
     *[(name, (I,), {"axis": 1, "keepdims": True}) for name in NAMES],
+    *[
+        (name, (np.asarray(value),), {"axis": axis})
+        for name in ("nanmean", "nanvar", "nanstd")
+        for value in (2.5, 3)
+        for axis in (0, -1, 1, (0,))
+    ],
     ("nanargmax", (F,)),
     ("nanargmin", (F, 1)),
     ("nanargmax", (F * np.nan, 1)),

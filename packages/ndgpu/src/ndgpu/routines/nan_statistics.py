@@ -50,6 +50,12 @@ def _mask(missing: ndarray | None, where: Any) -> Any:
     return present if where is True else present & asarray(where)
 
 
+def _axis(a: ndarray, axis: Any, missing: ndarray | None) -> Any:
+    """The axis of a mean: of floats NumPy takes sums, which give a number axes 0 and -1."""
+    number = a.ndim == 0 and missing is not None
+    return None if number and isinstance(axis, (int, np.integer)) and axis in (0, -1) else axis
+
+
 def nansum(
     a: Any,
     axis: Any = None,
@@ -169,6 +175,7 @@ def nanmean(
     """
     keepdims, where = _given(keepdims, False), _given(where, True)
     filled, missing = _without_nan(a, 0)
+    axis = _axis(filled, axis, missing)
     return moments.mean(filled, axis, dtype, out, keepdims, where=_mask(missing, where))
 
 
@@ -192,6 +199,7 @@ def nanvar(
             raise ValueError("ddof and correction can't be provided simultaneously.")
         ddof = correction
     filled, missing = _without_nan(a, 0)
+    axis = _axis(filled, axis, missing)
     mask = _mask(missing, where)
     result = moments.var(filled, axis, dtype, None, ddof, keepdims, where=mask, mean=mean)
     if mask is not True:
