@@ -466,7 +466,14 @@ def _row_body(spec: ReductionSpec, variant: ReductionVariant, index: str) -> lis
     else:
         lines.append(f"  _type_reduce _acc = (_type_reduce)({spec.identity});")
     lines += [
-        "  #pragma unroll 4",
+        # Four at a time, folded as a tree: none waits for the one before it.
+        "  #pragma unroll 1",
+        "  for (; _begin + 128 <= _stop; _begin += 128) {",
+        "    const _type_reduce _a = _map(_begin), _b = _map(_begin + 32);",
+        "    const _type_reduce _c = _map(_begin + 64), _d = _map(_begin + 96);",
+        "    _acc = _fold(_acc, _fold(_fold(_a, _b), _fold(_c, _d)));",
+        "  }",
+        "  #pragma unroll 1",
         "  for (; _begin + 32 <= _stop; _begin += 32) _acc = _fold(_acc, _map(_begin));",
         "  if (_begin + _lane < _stop) _acc = _fold(_acc, _map(_begin));",
     ]
