@@ -20,6 +20,11 @@ NAMES = ("nansum", "nanprod", "nanmax", "nanmin", "nanmean", "nanvar", "nanstd")
         for value in (2.5, 3)
         for axis in (0, -1, 1, (0,))
     ],
+    *[
+        (name, (np.asarray(3),), {"axis": 0, "where": where})
+        for name in ("mean", "var", "std", "nanmean", "nanvar")
+        for where in (np.asarray(True), True)
+    ],
     ("nanargmax", (F,)),
     ("nanargmin", (F, 1)),
     ("nanargmax", (F * np.nan, 1)),

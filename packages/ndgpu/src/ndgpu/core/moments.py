@@ -34,8 +34,10 @@ def _float_loop(a: ndarray, dtype: Any) -> np.dtype:
     return _FLOAT64 if a._dtype.kind in "iub" else a._dtype
 
 
-def _count(a: ndarray, axis: Any) -> int:
-    return _product([a._shape[k] for k in layout.normalize_axes(axis, a.ndim, strict=True)])
+def _count(a: ndarray, axis: Any, where: Any) -> int:
+    # With a mask NumPy sums the mask, and sums give an array without axes an axis 0.
+    axes = layout.normalize_axes(axis, a.ndim, strict=where is True)
+    return _product([a._shape[k] for k in axes])
 
 
 def mean(
@@ -59,7 +61,7 @@ def mean(
     """
     a = asarray(a)
     loop = _float_loop(a, dtype)
-    count = _count(a, axis)
+    count = _count(a, axis, where)
     if loop.kind in "iub":
         # NumPy adds integers up and divides; the quotient is then cast back.
         total = sum(a, axis, loop, None, keepdims, where=where)
@@ -105,7 +107,7 @@ def _spread(
         given_mean = mean(a, axis, centre, None, True, where=where)
     else:
         given_mean = casts.astype(asarray(given_mean), centre, copy=False)
-    count = _count(a, axis)
+    count = _count(a, axis, where)
     if where is True:
         if count <= ddof:
             warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
