@@ -157,7 +157,7 @@ def test_include_folders_in_every_spelling():
 
 def test_own_headers_are_closed_over():
     names = [name for name, _ in closure("#include <ndgpu/complex.cuh>").own]
-    assert names == ["ndgpu/complex.cuh", "ndgpu/math.cuh"]
+    assert names == ["ndgpu/complex.cuh", "ndgpu/math.cuh", "ndgpu/power.cuh"]
     assert closure("int x;").own == ()
 
 

@@ -65,3 +65,13 @@ def test_special_values_are_as_numpys():
     np.testing.assert_allclose(found, wanted, rtol=3e-7)
     here = ~np.isnan(wanted)
     np.testing.assert_array_equal(np.signbit(found[here]), np.signbit(wanted[here]))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u8", "?", "i1", "i8"])
+def test_a_negative_number_as_exponent_is_refused_as_numpy_does(dtype):
+    errors = []
+    for xp in (np, ndgpu):
+        with pytest.raises((ValueError, OverflowError)) as caught:
+            xp.power(xp.asarray([1, 0, 1], dtype=dtype), -1)
+        errors.append(caught.type)
+    assert errors[0] is errors[1]

@@ -376,6 +376,8 @@ def _check_power(operands: list[Any], kinds: list[Any]) -> None:
     exponent = operands[1]
     if not isinstance(kinds[1], type) or kinds[1] in (float, complex) or kinds[0] in _WEAK[1:]:
         return
+    if kinds[1] is int and np.dtype(kinds[0]).kind == "u":
+        return  # it does not fit into the base's dtype, which is said first
     integral = kinds[1] is int or np.dtype(kinds[1]).kind == "i"
     some = not isinstance(operands[0], ndarray) or operands[0]._size
     if integral and some and np.dtype(kinds[0]).kind in "iub" and exponent < 0:
